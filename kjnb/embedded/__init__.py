@@ -1,0 +1,1 @@
+"""A single-machine Kubernetes for batch: one API, pods as local processes."""

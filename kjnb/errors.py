@@ -1,0 +1,106 @@
+"""The errors a user can meet. Every message says what happened, where, and what to do next.
+
+    KjnbError
+    ├── UsageError            a call, a flag or a cell that cannot be carried out as written; nothing was created
+    │   ├── DataError         a frame, a column, a key or a partitioning
+    │   ├── TaskError         a function or a cell's body: syntax, names, what cannot be pickled
+    │   └── NameTaken         a run name that belongs to another task, another user or a foreign Job
+    ├── RunNotFound           no run of that name here, or several
+    ├── RunFailed             the run is over and indexes have no result
+    ├── RunTimeout            the time one was willing to wait is over; the run goes on
+    ├── StageError            the run's folder: missing, unwritable, torn, or not to be trusted
+    └── ClusterError          an answer of the API server that was not a yes
+        ├── Unreachable       no answer at all
+        ├── NotFound          404
+        ├── Conflict          409: the name exists, or the object changed meanwhile
+        ├── Forbidden         401 and 403: who asked may not
+        └── Expired           410: the watch must list again
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KjnbError(Exception):
+    """What happened, and in `fix` what to do next; both are shown."""
+
+    def __init__(self, what: str, *, fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  -> {self.fix}" if self.fix else self.what
+
+
+class UsageError(KjnbError, ValueError):
+    """A call, a flag or a cell that cannot be carried out as written; nothing was created."""
+
+
+class DataError(UsageError):
+    """A frame, a column, a key or a partitioning that cannot be used."""
+
+
+class TaskError(UsageError):
+    """A function or a cell's body that cannot travel."""
+
+
+class NameTaken(UsageError):
+    """A run name that belongs to something else."""
+
+
+class RunNotFound(KjnbError, LookupError):
+    """No run of that name, or more than one: `candidates` lists those."""
+
+    def __init__(self, what: str, *, fix: str = "", candidates: tuple[str, ...] = ()) -> None:
+        super().__init__(what, fix=fix)
+        self.candidates = candidates
+
+
+class RunFailed(KjnbError):
+    """The run is over and `indexes` have no result."""
+
+    def __init__(self, what: str, *, fix: str = "", indexes: tuple[int, ...] = ()) -> None:
+        super().__init__(what, fix=fix)
+        self.indexes = indexes
+
+
+class RunTimeout(KjnbError, TimeoutError):
+    """The time one was willing to wait is over; the run itself goes on."""
+
+
+class StageError(KjnbError):
+    """The run's folder is missing, unwritable, torn, or not to be trusted."""
+
+
+class ClusterError(KjnbError):
+    """An answer of the API server that was not a yes: HTTP `status`, the API's `reason` and `details`."""
+
+    def __init__(
+        self, what: str, *, fix: str = "", status: int = 0, reason: str = "", details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(what, fix=fix)
+        self.status = status
+        self.reason = reason
+        self.details = details or {}
+
+
+class Unreachable(ClusterError):
+    """No answer at all."""
+
+
+class NotFound(ClusterError):
+    """404: no such object, or no such path."""
+
+
+class Conflict(ClusterError):
+    """409: the name exists (reason AlreadyExists), or the object changed meanwhile (reason Conflict)."""
+
+
+class Forbidden(ClusterError):
+    """401 or 403: who asked may not."""
+
+
+class Expired(ClusterError):
+    """410: the version is too old; list again."""

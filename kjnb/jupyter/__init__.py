@@ -1,0 +1,1 @@
+"""The doors inside a notebook: thin shells over the road."""
