@@ -1,0 +1,112 @@
+"""Every check of the project in one command: `python -m tests [GROUP ...] [--long]`.
+
+Prints the seconds of each group and closes with `N passed, N failed, N skipped`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from xml.etree import ElementTree
+
+ROOT = pathlib.Path(__file__).parents[1]
+PURE = "kjnb/model kjnb/view"
+EMBEDDED_PURE = "indexes backoff failure_policy job_controller scheduler selectors patches status tables routes"
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "tests.no_skips"]
+
+
+def pytest(*args: str) -> list[str]:
+    return [*PYTEST, *args]
+
+
+# group -> (seconds it may take on two cores, commands)
+GROUPS: dict[str, tuple[int, list[list[str]]]] = {
+    "lint": (
+        90,
+        [
+            ["ruff", "check", "."],
+            ["ruff", "format", "--check", "."],
+            ["mypy"],
+            ["lint-imports"],
+        ],
+    ),
+    "unit": (
+        240,
+        [
+            pytest("tests/house", "tests/model", "tests/view", "tests/embedded", "--cov=kjnb", "--cov-report="),
+            [sys.executable, "-m", "tests.coverage_of_pure"],
+        ],
+    ),
+    "road": (480, [pytest("tests/road", "tests/jupyter")]),
+    "conformance": (480, [pytest("tests/conformance")]),
+    "chaos": (360, [pytest("tests/chaos")]),
+    "notebooks": (
+        360,
+        [
+            pytest("tests/notebooks"),
+            pytest(
+                "--nbval-lax", "--nbval-sanitize-with", "tests/notebooks/sanitize.cfg", "notebooks", "-W", "default"
+            ),
+        ],
+    ),
+    "browser": (360, [pytest("tests/browser")]),
+}
+
+
+def tool(command: list[str]) -> list[str]:
+    """A console script of this very environment, wherever the shell's PATH points."""
+    script = pathlib.Path(sys.executable).parent / command[0]
+    return [str(script), *command[1:]] if script.exists() else command
+
+
+def tally(report: pathlib.Path) -> tuple[int, int, int]:
+    """passed, failed, skipped of a JUnit file; one failure when the file is missing or empty."""
+    if not report.exists():
+        return 0, 1, 0
+    suites = ElementTree.parse(report).getroot().iter("testsuite")  # noqa: S314 - our own file
+    counts = [{k: int(s.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")} for s in suites]
+    bad = sum(c["failures"] + c["errors"] for c in counts)
+    skipped = sum(c["skipped"] for c in counts)
+    return sum(c["tests"] for c in counts) - bad - skipped, bad, skipped
+
+
+def run(command: list[str], env: dict[str, str]) -> tuple[int, int, int]:
+    print("$", " ".join(command[:1] + command[1:]).replace(sys.executable, "python"), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder, "report.xml")
+        is_pytest = "pytest" in command
+        extra = [f"--junit-xml={report}"] if is_pytest else []
+        code = subprocess.run([*tool(command), *extra], cwd=ROOT, env=env).returncode
+        if not is_pytest:
+            return (1, 0, 0) if code == 0 else (0, 1, 0)
+        passed, failed, skipped = tally(report)
+        return passed, max(failed, int(code != 0)), skipped
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__.splitlines()[0])
+    parser.add_argument("groups", nargs="*", choices=[*GROUPS, []], help="all of them unless named")
+    parser.add_argument("--long", action="store_true", help="more rounds and more fuzz: about an hour")
+    asked = parser.parse_args()
+    env = os.environ | ({"KJNB_LONG_TESTS": "1"} if asked.long else {})
+    total, seconds = (0, 0, 0), {}
+    for name in asked.groups or GROUPS:
+        begun = time.monotonic()
+        for command in GROUPS[name][1]:
+            total = tuple(a + b for a, b in zip(total, run(command, env), strict=True))
+        seconds[name] = time.monotonic() - begun
+    print("\nseconds by group (and what it may take):")
+    for name, spent in seconds.items():
+        print(f"  {name:12} {spent:6.0f}  ({GROUPS[name][0]})")
+    passed, failed, skipped = total
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
