@@ -7,7 +7,8 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
-EMBEDDED = "indexes backoff failure_policy job_controller scheduler selectors patches status tables routes".split()
+EMBEDDED = ["indexes", "backoff", "failure_policy", "job_controller", "scheduler", "selectors", "patches", "status"]
+EMBEDDED += ["tables", "routes"]
 PURE = ["kjnb/model/*", "kjnb/view/*", *(f"kjnb/embedded/{name}.py" for name in EMBEDDED)]
 
 

@@ -35,7 +35,7 @@ def test_conda_and_pip_install_the_same():
 
 def test_every_dependency_has_its_reason():
     text = (ROOT / "pyproject.toml").read_text()
-    lists = re.findall(r"^(?:dependencies|examples|test) = \[\n(.*?)^\]", text, re.M | re.S)
+    lists = re.findall(r"^(?:dependencies|examples|test) = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in lists for line in block.splitlines() if line.strip()]
     assert len(lists) == 3
     assert [line for line in lines if not re.search(r'",\s+# \S+ \S+', line)] == []
