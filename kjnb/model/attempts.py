@@ -1,0 +1,166 @@
+"""The attempts of each index, kept small: one that succeeded at once is a few numbers, only the others are records.
+
+Everything here is joined, not appended: the same facts in another order, twice, or in other batches give the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from kjnb.model.facts import AttemptSeen, PodSeen
+
+BUCKET = 64
+LONGEST_MESSAGE = 500
+
+
+class Phase(IntEnum):
+    """How far an attempt came; STOPPED is a pod that was taken away before it ended by itself."""
+
+    STARTING = 1
+    RUNNING = 2
+    STOPPED = 3
+    FAILED = 4
+    SUCCEEDED = 5
+
+
+class Attempt(NamedTuple):
+    """One try at an index, from its pod and its own account. `order` sorts the attempts of an index by time.
+
+    `job` is the number of its Job in the run, -1 while only its account is known. NaN is an unknown time.
+    """
+
+    key: int
+    uid: str = ""
+    job: int = -1
+    rv: int = -1
+    phase: Phase = Phase.STARTING
+    created: float = float("nan")
+    started: float = float("nan")
+    finished: float = float("nan")
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    node: str = ""
+    pod: str = ""
+    gone: bool = False
+    account: AttemptSeen | None = None
+
+    @property
+    def order(self) -> tuple[float, float, int]:
+        """Attempts in the order they were made: by the pod's creation, else by the account's start."""
+        if self.created == self.created:
+            return (self.created, 0.0, self.key)
+        start = self.account.start if self.account else None
+        return (start or 0.0, 1.0, self.key)
+
+    @property
+    def settled(self) -> Phase:
+        """The phase, with the account's word where the pod's is not yet in."""
+        told = self.account.outcome if self.account else ""
+        if self.phase in (Phase.SUCCEEDED, Phase.FAILED) or not told:
+            return self.phase
+        return Phase.FAILED if told == "failed" else Phase.SUCCEEDED
+
+
+def key_of(uid: str) -> int:
+    """63 bits of a uid: enough to tell the attempts of one index apart, in eight bytes."""
+    return int.from_bytes(hashlib.blake2b(uid.encode(), digest_size=8).digest()) >> 1
+
+
+def from_pod(fact: PodSeen, job: int, key: int) -> Attempt:
+    """What a pod tells about its attempt."""
+    return Attempt(
+        key=key,
+        uid=fact.uid,
+        job=job,
+        rv=fact.rv,
+        phase=phase_of(fact),
+        created=fact.created,
+        started=known(fact.started),
+        finished=known(fact.finished),
+        reason=sys.intern(fact.reason),
+        message=fact.message[:LONGEST_MESSAGE],
+        exit_code=fact.exit_code,
+        node=sys.intern(fact.node),
+        pod=fact.name,
+        gone=fact.gone,
+    )
+
+
+def phase_of(fact: PodSeen) -> Phase:
+    """A pod's phase in our words."""
+    if fact.phase == "Succeeded":
+        return Phase.SUCCEEDED
+    if fact.phase == "Failed":
+        return Phase.STOPPED if fact.deleting and fact.exit_code in (None, 137, 143) else Phase.FAILED
+    if fact.gone:
+        return Phase.STOPPED
+    return Phase.RUNNING if fact.phase == "Running" else Phase.STARTING
+
+
+def known(value: float | None) -> float:
+    """A time, NaN where there is none."""
+    return float("nan") if value is None else value
+
+
+def newer(old: Attempt, new: Attempt) -> Attempt:
+    """`old` with what a pod told: older news of the pod changes nothing, the account stays."""
+    if new.rv < old.rv or (new.rv == old.rv and (old.gone or not new.gone)):
+        return old
+    kept = old.phase if old.phase in (Phase.SUCCEEDED, Phase.FAILED) and new.phase < Phase.FAILED else new.phase
+    finished = new.finished if new.finished == new.finished else old.finished
+    return new._replace(account=old.account, phase=kept, finished=finished)
+
+
+class Shelf(tuple[dict[int, Any], ...]):
+    """Values by index in small dicts, so that a change copies one small dict and the row of references, never all."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, size: int) -> Shelf:
+        """An empty shelf for indexes 0…size-1."""
+        return cls({} for _ in range(-(-size // BUCKET)))
+
+    def at(self, index: int) -> Any:
+        """The value at an index, or None."""
+        return self[index // BUCKET].get(index)
+
+    def pairs(self) -> Iterator[tuple[int, Any]]:
+        """Every index that has a value, ascending, with its value."""
+        for bucket in self:
+            yield from sorted(bucket.items())
+
+
+class ShelfDraft:
+    """Changes to a shelf: buckets are copied on their first change, the shelf itself is left as it was."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.changed: dict[int, dict[int, Any]] = {}
+
+    def at(self, index: int) -> Any:
+        """The value at an index as the draft has it, or None."""
+        place = index // BUCKET
+        return self.changed.get(place, self.shelf[place]).get(index)
+
+    def put(self, index: int, value: Any) -> None:
+        """Set the value at an index; None takes it away."""
+        place = index // BUCKET
+        bucket = self.changed.get(place)
+        if bucket is None:
+            bucket = self.changed[place] = dict(self.shelf[place])
+        if value is None:
+            bucket.pop(index, None)
+        else:
+            bucket[index] = value
+
+    def done(self) -> Shelf:
+        """The shelf with the changes."""
+        if not self.changed:
+            return self.shelf
+        return Shelf(self.changed.get(place, bucket) for place, bucket in enumerate(self.shelf))
