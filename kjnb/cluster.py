@@ -20,6 +20,7 @@ import msgspec
 
 from kjnb import answers
 from kjnb.errors import ClusterError, Conflict, Forbidden, NotFound, Unreachable
+from kjnb.model.quantity import parse_quantity
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -27,7 +28,6 @@ SILENCE_SECONDS = 90.0  # bookmarks come about once a minute: a watch silent for
 PAGE = 500
 GROUPS = {"jobs": "apis/batch/v1"}
 CLUSTER_WIDE = {"nodes", "namespaces"}
-UNITS = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 Json = dict[str, Any]
 
 
@@ -198,7 +198,8 @@ class Cluster:
         except (Forbidden, NotFound):
             return None
         free = [n.get("status", {}).get("allocatable", {}) for n in nodes if not n["spec"].get("unschedulable")]
-        return sum(quantity(g.get("cpu", 0)) for g in free), int(sum(quantity(g.get("memory", 0)) for g in free))
+        cores, memory = (sum(parse_quantity(g.get(what, "0")) for g in free) for what in ("cpu", "memory"))
+        return float(cores), int(memory)
 
     def defaults(self) -> dict[str, str] | None:
         """What this cluster wants by default (ConfigMap kjnb-defaults) with what `use` was told over it; else None."""
@@ -316,12 +317,3 @@ _heads = msgspec.json.Decoder(_ListHead)
 def _warned(response: Any) -> list[str]:
     """Read the texts of the answer's Warning headers: 299 - "unknown field …"."""
     return [w.split(" - ", 1)[-1].strip().strip('"') for w in response.headers.getlist("Warning")]
-
-
-def quantity(text: str | float) -> float:
-    """Read a Kubernetes quantity: "500m" is 0.5, "2Gi" is 2147483648.0."""
-    written = str(text)
-    for unit in sorted(UNITS, key=len, reverse=True):
-        if written.endswith(unit):
-            return float(written[: -len(unit)]) * UNITS[unit]
-    return float(written)

@@ -10,16 +10,17 @@ import contextlib
 import getpass
 import ipaddress
 import os
-import re
 import socket
 import threading
 import warnings
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 from kjnb.cluster import Cluster
 from kjnb.errors import UsageError
+from kjnb.model.names import label_value
 
 LOCAL, IN_CLUSTER = "local", "in-cluster"
 
@@ -30,12 +31,12 @@ def home() -> Path:
 
 
 def owner() -> str:
-    """Whose runs these are: the user's name as a label value (63 characters of letters, digits, `-`, `_`, `.`)."""
+    """Whose runs these are: the user's name, as a label can hold it."""
     try:
         name = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
     except (KeyError, OSError):  # a container's uid without a name
         name = f"uid-{os.getuid()}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:63].strip("-_.") or "unknown"
+    return label_value(name) or "unknown"
 
 
 class Session:
@@ -113,6 +114,13 @@ def _load(target: str) -> tuple[Any, str, str]:
 
     loaded, _, namespace = configuration(None, embedded.start(home()))
     return loaded, LOCAL, namespace
+
+
+def embedded_cluster() -> ModuleType:
+    """The embedded cluster's own commands (start, stop, status, kubeconfig); each is given `home()`."""
+    from kjnb import embedded
+
+    return embedded
 
 
 def _listens(server: str) -> bool:

@@ -4,6 +4,8 @@ Only the fields that are used are read: a pod of 5,000 bytes costs microseconds 
 object of the client's model classes.
 """
 
+# ruff: noqa: D101  the objects here are Kubernetes' own; their names say what they are
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from kjnb.model.state import JobSeen, PodSeen
+from kjnb.model.facts import JobSeen, PodSeen
 
 JOB_NAME = "batch.kubernetes.io/job-name"
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -63,11 +65,12 @@ class Container(msgspec.Struct):
     state: ContainerState = msgspec.field(default_factory=ContainerState)
 
 
-class Condition(msgspec.Struct):
+class Condition(msgspec.Struct, rename="camel"):
     type: str
     status: str
     reason: str = ""
     message: str = ""
+    last_transition_time: datetime | None = None
 
 
 class PodStatus(msgspec.Struct, rename="camel"):
@@ -105,10 +108,6 @@ class JobStatus(msgspec.Struct, rename="camel"):
     start_time: datetime | None = None
     completion_time: datetime | None = None
     conditions: list[Condition] | None = None
-
-
-class When(msgspec.Struct, rename="camel"):
-    last_transition_time: datetime | None = None
 
 
 class Job(msgspec.Struct):
@@ -237,6 +236,7 @@ def job_seen(job: Job, *, gone: bool = False) -> JobSeen:
     """Reduce a Job to its fact."""
     meta, spec, status = job.metadata, job.spec, job.status
     conditions = status.conditions or []
+    over = [c.last_transition_time for c in conditions if c.type in ("Complete", "Failed") and c.status == "True"]
     return JobSeen(
         name=meta.name,
         uid=meta.uid,
@@ -251,7 +251,7 @@ def job_seen(job: Job, *, gone: bool = False) -> JobSeen:
         suspended=spec.suspend,
         parallelism=spec.parallelism,
         started=_seconds(status.start_time),
-        ended=_seconds(status.completion_time),
+        ended=_seconds(status.completion_time or (over[0] if over else None)),
         conditions=tuple((c.type, c.status, c.reason, c.message) for c in conditions),
         gone=gone,
     )

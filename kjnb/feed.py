@@ -10,14 +10,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from kjnb import decode
 from kjnb.cluster import Cluster, Watching
 from kjnb.errors import ClusterError, Expired
-from kjnb.model.state import JobSeen, PodSeen, Relisted
+from kjnb.model.facts import Fact, JobSeen, PodSeen, Relisted
 
-Fact = Any  # one of the named tuples of kjnb.model.state
 GATHER_SECONDS = 0.06  # a batch goes out at once when it was quiet, else this long after the one before
 LONGEST_PAUSE = 15.0
 

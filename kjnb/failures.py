@@ -1,0 +1,81 @@
+"""What went wrong in a run, one row an index: from the workers' accounts, joined with what the cluster said of the pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kjnb.model.indexes import indexes_text
+
+COLUMNS = ["index", "attempts", "reason", "exit_code", "error", "group", "log_tail", "traceback"]
+TAIL_LINES = 20
+SIGNALS = {137: "killed (SIGKILL)", 143: "stopped (SIGTERM)", 139: "crashed (SIGSEGV)", 134: "crashed (SIGABRT)"}
+
+
+class Failure(dict[str, Any]):
+    """One row of the table; a plain dict whose keys are COLUMNS."""
+
+
+def row(
+    index: int,
+    attempts: int,
+    account: Mapping[str, Any] | None,
+    pod: Mapping[str, Any] | None,
+    log: bytes | None,
+    otherwise: str,
+) -> Failure:
+    """Tell of one index: by its last failed attempt's account, else by its pod, else by what its log ends with."""
+    error = (account or {}).get("error") or {}
+    code = (account or {}).get("exit_code")
+    code = (pod or {}).get("exit_code") if code is None else code
+    tail = "\n".join((log or b"").decode("utf-8", "replace").splitlines()[-TAIL_LINES:])
+    reason = (pod or {}).get("reason") or ("Error" if error or code else otherwise)
+    said = f"{error['type']}: {error['message']}".rstrip(": ") if error else _said(reason, code, pod, otherwise)
+    return Failure(
+        index=index,
+        attempts=attempts,
+        reason=reason,
+        exit_code=code,
+        error=said,
+        group=error.get("group") or said.split("\n")[0],
+        log_tail=tail or error.get("traceback", ""),
+        traceback=error.get("traceback", ""),
+    )
+
+
+def _said(reason: str, code: int | None, pod: Mapping[str, Any] | None, otherwise: str) -> str:
+    """Put into words an end that the worker could not tell of itself."""
+    message = (pod or {}).get("message") or ""
+    if reason == "OOMKilled":
+        return "out of memory: the pod used more than its limit"
+    if code is None:
+        return message or otherwise
+    what = SIGNALS.get(code, f"exit code {code}")
+    return f"{what}: {message}" if message else what
+
+
+def table(rows: Sequence[Failure], index_table: pd.DataFrame | None) -> pd.DataFrame:
+    """Make the frame, with each index's rows, and its key or first and last label, beside it."""
+    frame = pd.DataFrame([dict(r) for r in rows], columns=COLUMNS)
+    frame["exit_code"] = frame["exit_code"].astype("Int64")
+    frame = frame.astype({"index": "int64", "attempts": "int64"})
+    if index_table is None:
+        return frame.assign(rows=pd.array([pd.NA] * len(frame), dtype="Int64"))
+    return frame.merge(index_table.drop(columns=["bytes"], errors="ignore"), on="index", how="left")
+
+
+def groups(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
+    """Gather indexes by what went wrong, the largest group first."""
+    by_group: dict[str, list[int]] = {}
+    for r in rows:
+        by_group.setdefault(str(r["group"]), []).append(int(r["index"]))
+    return sorted(by_group.items(), key=lambda g: (-len(g[1]), g[1]))
+
+
+def summary(rows: Iterable[Mapping[str, Any]], most: int = 5) -> str:
+    """Say the groups in lines: "KeyError: 'carier', line 2: indexes 0-15"."""
+    found = groups(rows)
+    lines = [f"{group}: {indexes_text(ix)}" for group, ix in found[:most]]
+    return "\n".join([*lines, *([f"and {len(found) - most} more kinds"] if len(found) > most else [])])
