@@ -20,8 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded import journal as journals
-from kjnb.embedded import processes, wire, zygote, zygotes
+from kjnb.embedded import births, processes, wire, zygote, zygotes
 from kjnb.embedded.memory import MemoryGroups
 
 SOCKET_NAME_LIMIT = 100  # bytes; the kernel takes 107
@@ -57,8 +56,8 @@ class Supervisor:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.boot = processes.boot_id()
-        past = journals.read(state / "supervisor.journal")
-        self.journal = journals.Journal(state / "supervisor.journal")
+        past = births.read(state / "supervisor.journal")
+        self.journal = births.Register(state / "supervisor.journal")
         self.journal.begin(self.boot)
         self.running: dict[str, Container] = {}
         self.by_pid: dict[int, Container] = {}
@@ -343,7 +342,7 @@ class Supervisor:
             if stray not in known and _belongs(stray, container):
                 processes.kill_session(stray)
 
-    def _end_orphans(self, past: journals.Past) -> None:
+    def _end_orphans(self, past: births.Past) -> None:
         """An earlier supervisor was killed: end what it left, and say of each that its exit code is not known."""
         for birth in past.unended:
             if past.boot == self.boot and processes.is_alive(birth.pid, birth.ticks):
