@@ -107,13 +107,16 @@ def known(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def newer(old: Attempt, new: Attempt) -> Attempt:
-    """`old` with what a pod told: older news of the pod changes nothing, the account stays."""
-    if new.rv < old.rv or (new.rv == old.rv and (old.gone or not new.gone)):
-        return old
-    kept = old.phase if old.phase in (Phase.SUCCEEDED, Phase.FAILED) and new.phase < Phase.FAILED else new.phase
-    finished = new.finished if new.finished == new.finished else old.finished
-    return new._replace(account=old.account, phase=kept, finished=finished)
+def joined(one: Attempt, other: Attempt) -> Attempt:
+    """Two pieces of news of one pod: the later one, with what only the earlier one knew. The account stays."""
+    late, early = (other, one) if other.rv > one.rv or (other.rv == one.rv and other.gone) else (one, other)
+    own_end = early.phase >= Phase.FAILED and late.phase < Phase.FAILED
+    return late._replace(
+        account=one.account or other.account,
+        phase=early.phase if own_end else late.phase,
+        started=late.started if late.started == late.started else early.started,
+        finished=late.finished if late.finished == late.finished else early.finished,
+    )
 
 
 class Shelf(tuple[dict[int, Any], ...]):
