@@ -27,6 +27,18 @@ class Phase(IntEnum):
     SUCCEEDED = 5
 
 
+class State(IntEnum):
+    """The state of an index. LOST: its Job counted it as succeeded, and the stage has no result."""
+
+    QUEUED = 0
+    STARTING = 1
+    RUNNING = 2
+    RETRYING = 3
+    SUCCEEDED = 4
+    FAILED = 5
+    LOST = 6
+
+
 class Attempt(NamedTuple):
     """One try at an index, from its pod and its own account. `order` sorts the attempts of an index by time.
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from kjnb.model.attempts import Attempt, Phase
+from kjnb.model.attempts import Attempt, Phase, State
 from kjnb.model.facts import AttemptSeen
 from kjnb.model.indexes import indexes_text
 
 if TYPE_CHECKING:
-    from kjnb.model.state import RunState
+    from kjnb.model.runstate import RunState
 
 UNSEEN = "failed, and nothing was seen of its attempts"
 
@@ -55,8 +55,6 @@ class Group(NamedTuple):
 
 def failures_of(state: RunState) -> list[Failure]:
     """Every index that failed and has not succeeded since, ascending."""
-    from kjnb.model.state import State
-
     records = dict(state.shelf.pairs())
     refused = set(np.flatnonzero(state.states == State.FAILED).tolist())
     unfinished = {i for i in records if state.states[i] not in (State.SUCCEEDED, State.LOST)}

@@ -1,4 +1,4 @@
-"""One batch of facts taken into a RunState: arrays are copied at most once a batch, records one small dict at a time."""
+"""One batch of facts taken into a RunState: arrays are copied once a batch at most, records a small dict at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from kjnb.model.attempts import LONGEST_MESSAGE, Attempt, Phase, ShelfDraft, from_pod, joined, key_of, known
 from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, JobSeen, PodSeen, Relisted, ResultLost
-from kjnb.model.state import RunState, sorted_attempts, unpacked
+from kjnb.model.runstate import RunState, sorted_attempts, unpacked
 
 MOST_FIRSTS = 200
 LONGEST_TRACEBACK = 8_000
@@ -133,8 +133,8 @@ class Draft:
         self.array("tries")[index] = len(attempts)
         self.array("phases")[index] = shown.settled
         self.array("homes")[index] = shown.job
-        self.array("started")[index] = known(told.start if told else None) if told and told.start else shown.started
-        self.array("finished")[index] = known(told.end if told else None) if told and told.end else shown.finished
+        self.array("started")[index] = told.start if told and told.start else shown.started
+        self.array("finished")[index] = told.end if told and told.end else shown.finished
 
     def job(self, fact: JobSeen) -> None:
         """A Job's later word replaces the one before."""
@@ -161,10 +161,12 @@ class Draft:
     def vanish(self, index: int, uids: frozenset[str], numbers: set[int]) -> None:
         """Mark the attempts at an index that had not ended and whose pods are no more."""
         attempts: tuple[Attempt, ...] = self.shelf.at(index) or ()
-        for one in attempts:
-            if one.phase < Phase.STOPPED and one.job in numbers and one.uid not in uids:
-                gone = one._replace(phase=Phase.STOPPED, gone=True)
-                self.put(index, one, lambda _, gone=gone: gone)  # type: ignore[misc]
+        gone = [one.phase < Phase.STOPPED and one.job in numbers and one.uid not in uids for one in attempts]
+        if any(gone):
+            stopped = (one._replace(phase=Phase.STOPPED, gone=True) for one in attempts)
+            self.replace(
+                index, tuple(new if is_gone else old for is_gone, new, old in zip(gone, stopped, attempts, strict=True))
+            )
 
     def commit(self, fact: CommitSeen) -> None:
         """A result is there."""
@@ -183,4 +185,4 @@ class Draft:
 
 def same(one: Attempt, other: Attempt) -> bool:
     """Equality for which NaN is equal to itself."""
-    return one == other or repr(one) == repr(other)
+    return all(a is b or a == b or (a != a and b != b) for a, b in zip(one, other, strict=True))
