@@ -1,0 +1,39 @@
+"""A run in a terminal: one bar that moves until the run is over; Ctrl-C only looks away."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+from tqdm import tqdm
+
+from kjnb.model.state import RunState, State
+
+LOOK = 0.25  # seconds between looks at the state
+
+
+def follow(run: Any) -> int:
+    """Show `run` until it ends. Returns 0 if it succeeded, 1 if not, 130 after Ctrl-C (the run goes on)."""
+    pause = threading.Event()
+    bar = tqdm(total=run.completions, desc=run.name, unit="index", file=sys.stderr, dynamic_ncols=True, disable=None)
+    try:
+        with bar:
+            while not move(bar, run.state).over:
+                pause.wait(LOOK)
+    except KeyboardInterrupt:
+        print(f"Looked away; {run.name} goes on.  kjnb watch {run.name}", file=sys.stderr)
+        return 130
+    print(run.status_text())
+    return 0 if run.state.outcome == "succeeded" else 1
+
+
+def move(bar: Any, state: RunState) -> RunState:
+    """Set the bar to what `state` says, and give it back."""
+    bar.set_postfix({word: state.counts[kind] for kind, word in SHOWN.items() if state.counts.get(kind)}, refresh=False)
+    bar.update(state.counts.get(State.SUCCEEDED, 0) - bar.n)
+    bar.refresh()
+    return state
+
+
+SHOWN = {State.RUNNING: "running", State.RETRYING: "retrying", State.FAILED: "failed"}

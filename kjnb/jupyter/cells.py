@@ -1,0 +1,148 @@
+"""One `%%kjob` cell: from its first line and its body to a run, through the same `submit` as every launch."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from typing import Any
+
+import pandas as pd
+
+from kjnb import grammar
+from kjnb.connect import Session
+from kjnb.errors import DataError, UsageError
+from kjnb.jupyter.monitor import Monitor, monitor
+from kjnb.launch import submit
+from kjnb.model.partition import Partitions, partition
+from kjnb.model.spec import JobSpec
+from kjnb.run import Run
+from kjnb.task import Task
+
+
+def run_cell(shell: Any, session: Session, line: str, body: str) -> None:
+    """Read the line, launch the body over the frame, show the view; wait if the line says so."""
+    names = shell.user_ns
+    unbind(names, line)
+    asked = grammar.read_cell(line)
+    if asked.options.help:
+        print(grammar.cell_parser().format_help())  # noqa: T201 - help is for reading
+        return
+    run = launch_cell(asked, body, names, session)
+    names["_kjob"] = run
+    session.last_run = run.name
+    if asked.options.out:
+        names[asked.options.out] = run
+    for note in run.notes:
+        print(note)  # noqa: T201 - what was chosen and what travels
+    view = monitor(run)
+    if asked.options.result or asked.options.wait:
+        wait(run, view, asked, names)
+
+
+def wait(run: Run, view: Monitor, asked: grammar.CellLine, names: dict[str, Any]) -> None:
+    """Wait for the run, with its last picture drawn before this cell ends."""
+    try:
+        value = run.result()
+    except KeyboardInterrupt:  # the run has said that it goes on
+        return
+    finally:
+        view.finish()
+    if asked.options.result:
+        names[asked.options.result] = value
+
+
+def launch_cell(asked: grammar.CellLine, body: str, names: dict[str, Any], session: Session) -> Run:
+    """The run of this body over the frame the line names."""
+    said = asked.options
+    frame = evaluate(asked.frame, names)
+    parts = partitions(frame, asked)
+    spec = JobSpec.checked(**asked.spec)
+    name = frame_name(asked.frame, names)
+    task = Task.cell(
+        body,
+        names,
+        frame_name=name,
+        share=tuple(said.share or ()),
+        no_result=said.no_result,
+        label=name or "cell",
+    )
+    cluster = session.connect(said.context)
+    return submit(spec, task, parts, cluster, name=said.name, fresh=said.fresh, replace=said.replace)
+
+
+def partitions(frame: Any, asked: grammar.CellLine) -> Partitions:
+    """The frame's partitions as the line says; Partitions stay as they are."""
+    said = asked.options
+    if isinstance(frame, Partitions):
+        odd = [f"--{flag}" for flag in ("partitions", "by", "rows") if getattr(said, flag)]
+        if odd:
+            raise UsageError(
+                f"{asked.frame} is partitioned already; {odd[0]} cannot change it", fix=f"leave {odd[0]} out"
+            )
+        return frame
+    by = grammar.columns(said.by, frame.columns)
+    return partition(frame, said.partitions, rows=said.rows, by=by[0] if by and len(by) == 1 else by)
+
+
+def evaluate(source: str, names: dict[str, Any]) -> Any:
+    """FRAME's value in the notebook: a DataFrame or Partitions. Everything else is refused by name, type and remedy."""
+    try:
+        code = compile(source, "<FRAME>", "eval")
+    except (SyntaxError, ValueError) as error:
+        raise UsageError(f"{source!r} is no Python expression: {error}", fix="%%kjob FRAME [options]") from None
+    try:
+        value = eval(code, names)  # noqa: S307 - the user's own expression, in the user's own notebook
+    except NameError as error:
+        raise UsageError(f"FRAME {source!r}: {error}", fix=_frame_hint(error.name or source, names)) from None
+    except Exception as error:
+        raise UsageError(
+            f"FRAME {source!r} fails: {type(error).__name__}: {error}", fix="try it in a cell of its own"
+        ) from error
+    if isinstance(value, pd.DataFrame | Partitions):
+        return value
+    raise DataError(f"{source!r} is {_what(value)}, not a DataFrame", fix=_remedy(source, value, names))
+
+
+def _what(value: Any) -> str:
+    kind = type(value)
+    name = (
+        kind.__name__
+        if kind.__module__ in ("builtins", "__main__")
+        else f"{kind.__module__.split('.')[0]}.{kind.__name__}"
+    )
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _remedy(source: str, value: Any, names: dict[str, Any]) -> str:
+    if isinstance(value, pd.Series):
+        return f"%%kjob {source}.to_frame()"
+    if value.__class__.__name__ in ("Table", "LazyFrame") or hasattr(value, "to_pandas"):
+        return f"%%kjob {source}.to_pandas()"
+    if isinstance(value, list | dict | tuple) or hasattr(value, "__array__"):
+        return f"make it one first: frame = pd.DataFrame({source})"
+    return _frame_hint(source, names)
+
+
+def _frame_hint(word: str, names: dict[str, Any]) -> str:
+    frames = [name for name, value in names.items() if isinstance(value, pd.DataFrame) and not name.startswith("_")]
+    close = difflib.get_close_matches(word, frames, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"frames here: {', '.join(sorted(frames)[:8])}" if frames else "there is no DataFrame in this notebook yet"
+
+
+def frame_name(source: str, names: dict[str, Any]) -> str | None:
+    """The frame FRAME speaks of: the first name in it that is one. The body must use `part` instead of it."""
+    said = [node.id for node in ast.walk(ast.parse(source, mode="eval")) if isinstance(node, ast.Name)]
+    return next((name for name in said if isinstance(names.get(name), pd.DataFrame | Partitions)), None)
+
+
+def unbind(names: dict[str, Any], line: str) -> None:
+    """Take --out's and --result's names away before anything can fail, so that no old value is taken for a new one."""
+    for flag, name in re.findall(r"\s--(out|result)[=\s]+(\S+)", f" {line}"):
+        if not name.isidentifier():
+            raise UsageError(
+                f"--{flag} {name}: no name a value can have", fix=f"--{flag} {re.sub(r'[^0-9A-Za-z_]', '_', name)}"
+            )
+        names.pop(name, None)

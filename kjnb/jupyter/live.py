@@ -1,0 +1,82 @@
+"""The live widget: a line of words, the chart, failures by group. It is drawn from a state and keeps none of its own.
+
+Only traits are set, from the monitor's one thread; nothing here asks a cluster or waits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import plotly.graph_objects as go
+
+from kjnb.model.state import RunState
+from kjnb.view import chart, text
+from kjnb.view.timeline import Timeline
+
+
+class LiveView:
+    """The widgets of one view, found in a page by class: kjnb-monitor, kjnb-line, kjnb-chart, kjnb-failures."""
+
+    def __init__(self, state: RunState, timeline: Timeline) -> None:
+        self._drawn = chart.figure(state, timeline)
+        self.figure: Any = go.FigureWidget(self._drawn)
+        self.line = _classed(ipywidgets.HTML(), "kjnb-line")
+        self.failures = _classed(ipywidgets.HTML(), "kjnb-failures")
+        self._chart = _classed(ipywidgets.Box([self.figure]), "kjnb-chart")
+        self.box = _classed(ipywidgets.VBox([self.line, self._chart, self.failures]), "kjnb-monitor")
+        self.box._view_count = 0  # the page now counts the views it has open
+        self._was_open = False
+        self.say(state, timeline)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the page had it open and has closed it."""
+        self._was_open = self._was_open or bool(self.box._view_count)
+        return self._was_open and not self.box._view_count
+
+    def draw(self, state: RunState, timeline: Timeline) -> None:
+        """Show another state: one message for the chart, and only what differs."""
+        fresh = chart.figure(state, timeline)
+        with self.figure.batch_update():
+            for shown, before, after in zip(self.figure.data, self._drawn.data, fresh.data, strict=True):
+                shown.update(_changed(before.to_plotly_json(), after.to_plotly_json()), overwrite=True)
+            self.figure.layout.update(_changed(self._drawn.layout.to_plotly_json(), fresh.layout.to_plotly_json()))
+        self._drawn = fresh
+        self.say(state, timeline)
+
+    def say(self, state: RunState, timeline: Timeline) -> None:
+        """The words alone: they move with the time, too."""
+        self.line.value = text.line_html(state, timeline)
+        self.failures.value = text.failures_html(state, timeline)
+
+    def trouble(self, sentence: str) -> None:
+        """A line about the view itself; what stands below it stays as it was."""
+        self.line.value = text.escaped(sentence)
+
+    def bundle(self) -> dict[str, Any]:
+        """What displays the widget, and nothing else beside it."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return {"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}
+
+    def close(self) -> None:
+        """Take the widgets away, in the page too."""
+        for widget in (self.box, self._chart, self.figure, self.line, self.failures):
+            widget.close()
+
+
+def _classed(widget: Any, name: str) -> Any:
+    return widget.add_class(name)
+
+
+def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The entries that are not as they were."""
+    return {key: value for key, value in after.items() if not same(before.get(key), value)}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality of values that may be arrays."""
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return one is not None and np.array_equal(np.asarray(one), np.asarray(other))
+    return bool(one == other)

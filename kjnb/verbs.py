@@ -1,0 +1,231 @@
+"""What a verb does: one function each, called by `%kjob` and by the command line alike.
+
+A verb gets what was asked and the session, acts through the Run, and gives back an Answer: words, a value, perhaps a
+run to look at. How that is shown is the door's business.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kjnb import registry
+from kjnb.connect import Session, owner
+from kjnb.errors import RunNotFound, UsageError
+from kjnb.grammar import Ask
+from kjnb.model.indexes import indexes_text
+from kjnb.run import Run, attach, runs
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Words for every door, HTML for a page, the value a line gives back, the run it is about; `view`: look at it."""
+
+    text: str = ""
+    html: str = ""
+    value: Any = None
+    run: Any = None
+    view: bool = False
+
+
+def answer(ask: Ask, session: Session) -> Answer:
+    """Do what was asked."""
+    return DO[ask.verb.name](ask, session)
+
+
+def known_names() -> list[str]:
+    """The names of runs launched from this machine; no cluster is asked."""
+    return sorted({entry.name for entry in registry.entries()})
+
+
+# ---------------------------------------------------------------- which run
+
+
+def find(ask: Ask, session: Session) -> tuple[Run, str]:
+    """The run that is meant, and its name as a line's beginning if it was not said."""
+    cluster = session.connect(ask.options.context) if ask.options.context else None
+    if ask.name:
+        run, said = attach(ask.name, cluster=cluster), True
+    else:
+        run, said = attach(_last(ask, session), cluster=cluster), False
+    session.last_run = run.name
+    return run, "" if said else f"{run.name}: "
+
+
+def _last(ask: Ask, session: Session) -> str:
+    """The run spoken of last; else, for a verb that only looks, the one launched last by this user."""
+    if session.last_run:
+        return session.last_run
+    mine = sorted((entry for entry in registry.entries() if entry.owner == owner()), key=lambda entry: entry.launched)
+    door = ask.parser.prog
+    if not mine:
+        raise RunNotFound("you have no run yet", fix="launch one with a %%kjob cell or kjnb.launch")
+    if ask.verb.name in CAREFUL:
+        raise UsageError(f"{ask.verb.name} does not guess which run is meant", fix=f"{door} {mine[-1].name}")
+    return mine[-1].full_name
+
+
+CAREFUL = ("stop", "delete")
+
+
+# ---------------------------------------------------------------- the verbs
+
+
+def list_runs(ask: Ask, session: Session) -> Answer:
+    """`list`: a line a run."""
+    table = runs(all=ask.options.all, cluster=session.connect(ask.options.context))
+    if table.empty:
+        return Answer("No runs here yet.")
+    return Answer(table.to_string(index=False), table.to_html(index=False, escape=True, border=0))
+
+
+def status(ask: Ask, session: Session) -> Answer:
+    """`status`: where it stands, in words."""
+    run, _ = find(ask, session)
+    return Answer(run.status_text(), run=run)
+
+
+def watch(ask: Ask, session: Session) -> Answer:
+    """`watch`: the door shows it until it ends."""
+    run, _ = find(ask, session)
+    return Answer(run=run, view=True)
+
+
+def logs(ask: Ask, session: Session) -> Answer:
+    """`logs`: what one index printed; without an index the first that failed, else 0."""
+    run, _ = find(ask, session)
+    index = ask.index if ask.index is not None else _interesting(run)
+    said = run.logs(index, ask.options.attempt)
+    head = f"{run.name}, index {index}" + (f", attempt {ask.options.attempt}" if ask.options.attempt >= 0 else "")
+    return Answer(f"{head}:\n{said}" if said.strip() else f"{head}: nothing printed.", run=run)
+
+
+def _interesting(run: Run) -> int:
+    failed = run.failures
+    return int(failed["index"].iloc[0]) if len(failed) else 0
+
+
+def failures(ask: Ask, session: Session) -> Answer:
+    """`failures`: by group, each with its indexes and its first traceback."""
+    run, named = find(ask, session)
+    table = run.failures
+    if table.empty:
+        return Answer(f"{named}no failed indexes.", run=run)
+    blocks = [_group(str(group), rows) for group, rows in table.groupby("group", sort=False)]
+    return Answer(f"{named}{len(table)} failed.\n\n" + "\n\n".join(blocks), run=run)
+
+
+def _group(group: str, rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    detail = str(first.get("log_tail") or first.get("error") or first.get("reason") or "").rstrip()
+    return f"{group}: {indexes_text(rows['index'].tolist())}\n" + textwrap.indent(detail, "    ")
+
+
+def debug(ask: Ask, session: Session) -> Answer:
+    """`debug`: the index runs here; its exception is the caller's, for %debug."""
+    run, _ = find(ask, session)
+    index = ask.index if ask.index is not None else _interesting(run)
+    return Answer(f"{run.name}: index {index} ran here without an error.", value=run.debug(index), run=run)
+
+
+def stop(ask: Ask, session: Session) -> Answer:
+    """`stop`: ends the Job; what is done stays."""
+    run, _ = find(ask, session)
+    run.stop()
+    return Answer(f"Stopped {run.name}. {len(run.stage.committed())} of {run.completions} results are kept.", run=run)
+
+
+def delete(ask: Ask, session: Session) -> Answer:
+    """`delete`: Jobs and pods, with --results the stage too."""
+    run, _ = find(ask, session)
+    gone = run.delete(results=ask.options.results)
+    session.last_run = None
+    if ask.options.results:
+        count, size = gone if isinstance(gone, tuple) else (run.completions, 0)
+        return Answer(f"Deleted {run.name} with {count} results ({size:,} bytes).")
+    return Answer(f"Deleted {run.name}'s Jobs and pods; its results stay in {run.stage.root}.")
+
+
+def yaml(ask: Ask, session: Session) -> Answer:
+    """`yaml`: the Jobs as the cluster has them."""
+    from yaml import safe_dump_all
+
+    run, _ = find(ask, session)
+    return Answer(safe_dump_all(run.manifests(), sort_keys=False).rstrip(), run=run)
+
+
+def result(ask: Ask, session: Session) -> Answer:
+    """`result`: waits, gives the value back, and writes it with -o."""
+    run, named = find(ask, session)
+    value = run.result(timeout=ask.options.timeout, partial=ask.options.partial)
+    if ask.options.output:
+        path = write(value, Path(ask.options.output).expanduser())
+        return Answer(f"Wrote the result of {run.name} to {path}.", run=run)
+    return Answer(named.rstrip(": "), value=value, run=run)
+
+
+def report(ask: Ask, session: Session) -> Answer:
+    """`report`: a page, and the executed notebook beside it."""
+    from kjnb.report import report as write_report
+
+    run, _ = find(ask, session)
+    page = write_report(run, ask.options.output or f"{run.name}.html")
+    return Answer(f"Wrote {page} and {page.with_suffix('.ipynb').name} beside it.", run=run)
+
+
+def attach_run(ask: Ask, session: Session) -> Answer:
+    """`attach`: the run is the session's again."""
+    run, _ = find(ask, session)
+    return Answer(run.status_text(), run=run, view=not run.state.over)
+
+
+def use(ask: Ask, session: Session) -> Answer:
+    """`use`: the session's cluster; without a name, which one it is."""
+    said = ask.options
+    if ask.name:
+        session.use(ask.name, namespace=said.namespace, stage=said.stage, image=said.image)
+    cluster = session.cluster
+    return Answer(f"{cluster.context}: {cluster.server}, namespace {cluster.namespace}")
+
+
+DO: dict[str, Callable[[Ask, Session], Answer]] = {
+    "attach": attach_run,
+    "debug": debug,
+    "delete": delete,
+    "failures": failures,
+    "list": list_runs,
+    "logs": logs,
+    "report": report,
+    "result": result,
+    "status": status,
+    "stop": stop,
+    "use": use,
+    "watch": watch,
+    "yaml": yaml,
+}
+
+
+def write(value: Any, path: Path) -> Path:
+    """Write a result to a file of the kind its name says; returns the path. What is no frame can only be pickled."""
+    kind = path.suffix.lower()
+    table = value.to_frame() if isinstance(value, pd.Series) else value
+    if kind == ".pkl":
+        pd.to_pickle(value, path)
+    elif not isinstance(table, pd.DataFrame) or kind not in WRITERS:
+        kinds = ".pkl" if not isinstance(table, pd.DataFrame) else ", ".join([*WRITERS, ".pkl"])
+        raise UsageError(f"a {type(value).__name__} cannot be written as {path.name!r}", fix=f"as one of: {kinds}")
+    else:
+        WRITERS[kind](table, path)
+    return path
+
+
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], Any]] = {
+    ".parquet": lambda table, path: table.to_parquet(path),
+    ".csv": lambda table, path: table.to_csv(path, index=not isinstance(table.index, pd.RangeIndex)),
+    ".json": lambda table, path: table.to_json(path, orient="records", date_format="iso"),
+}
