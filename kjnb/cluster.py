@@ -104,6 +104,7 @@ class Cluster:
         self.target, self.context, self.namespace = target, context, namespace
         self.server = str(configuration.host).rstrip("/")
         self.clock = ServerClock()
+        self.told_where = False  # whether a launch has said which cluster this is
         self._told = dict(told or {})
         self._configuration = configuration
         self._credentials = threading.Lock()
@@ -111,6 +112,12 @@ class Cluster:
 
     def __repr__(self) -> str:
         return f"Cluster({self.context!r}, namespace={self.namespace!r}, server={self.server!r})"
+
+    def in_namespace(self, namespace: str) -> Cluster:
+        """Give the same cluster with another namespace."""
+        if namespace == self.namespace:
+            return self
+        return Cluster(self.target, self.context, namespace, self._configuration, self._told)
 
     def create(self, resource: str, body: Json, *, dry_run: bool = False) -> tuple[Json, list[str]]:
         """Create an object; returns it as stored and the server's warnings (fields it dropped, for one)."""

@@ -8,25 +8,24 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from kjnb import failures as failed
-from kjnb import recorder, registry
+from kjnb import found, history, names_taken, registry
 from kjnb.cluster import Cluster
-from kjnb.connect import owner
+from kjnb.connect import SESSION, owner
 from kjnb.errors import ClusterError, NotFound, RunFailed, RunTimeout, StageError, UsageError
 from kjnb.follow import Follower, selector
-from kjnb.model.facts import PodSeen
-from kjnb.model.indexes import indexes_text
 from kjnb.model.quantity import size_text
 from kjnb.model.spec import JobSpec
 from kjnb.model.state import RunState, State
 from kjnb.stage import Stage
 from kjnb.task import Task
+
+LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "namespace", "stage"]
 
 
 class Deleted(NamedTuple):
@@ -39,14 +38,6 @@ class Deleted(NamedTuple):
         if not self.results and not self.bytes:
             return "deleted the Jobs and their pods; the results are kept"
         return f"deleted everything, with {self.results:,} results ({size_text(self.bytes)})"
-
-
-class Tried(NamedTuple):
-    """One attempt at an index: `log` is where its output can be had, the stage or a pod."""
-
-    uid: str
-    pod: str
-    start: float
 
 
 class Run:
@@ -124,14 +115,14 @@ class Run:
         table = None
         with contextlib.suppress(StageError, OSError):
             table = self.index_table()
-        return failed.table(list(self._failures()), table)
+        return failed.table(list(history.failures(self.stage, self.cluster, self.facts, self.state)), table)
 
     def logs(self, index: int, attempt: int = -1) -> str:
         """What an attempt at an index printed (stdout and stderr); `attempt` counts from 0, -1 is the last one.
 
         Raises UsageError when there is no such attempt.
         """
-        tried = self._tried(self._index(index))
+        tried = history.tried(self.stage, self.cluster, self.facts, self._index(index))
         try:
             wanted = tried[attempt]
         except IndexError:
@@ -161,9 +152,9 @@ class Run:
         never started has no clock to pass a deadline, so it is started with room for no pod.
         """
         self._needs_cluster("stop")
-        self._save_logs()
+        history.save_logs(self.stage, self.cluster, self.facts)
         for job in self._jobs():
-            if _is_over(job):
+            if names_taken.is_over(job):
                 continue
             spec: dict[str, Any] = {"activeDeadlineSeconds": 0}
             if job["spec"].get("suspend"):
@@ -180,7 +171,7 @@ class Run:
         With `results=True` the stage goes, too. Returns how many results and bytes were deleted with it.
         """
         if self.cluster is not None:
-            self._save_logs()
+            history.save_logs(self.stage, self.cluster, self.facts)
             self.state  # noqa: B018  (the last look: it is recorded before the pods go)
             self.follower.close()
             for resource in ("jobs", "configmaps"):
@@ -258,69 +249,15 @@ class Run:
         how = self.state.outcome or "over"
         what = f"{self.name} is {how} and {len(missing):,} of {self.completions:,} indexes have no result"
         return RunFailed(
-            f"{what}\n{failed.summary(self._failures())}",
+            f"{what}\n{failed.summary(history.failures(self.stage, self.cluster, self.facts, self.state))}",
             fix=f"run.debug({missing[0]}) shows it here; then mend the function and launch it again, "
             "or take what there is: run.result(partial=True)",
             indexes=tuple(missing),
         )
 
-    def _failures(self) -> Iterator[failed.Failure]:
-        state = self.state
-        done = set(self.stage.committed())
-        accounts = _by_index(a for a in self.stage.attempts() if a["outcome"] == "failed")
-        pods = _by_index(p._asdict() for p in recorder.facts(self.stage.records()) if isinstance(p, PodSeen))
-        for seen in self._pods():
-            pods.setdefault(seen.index, []).append(seen._asdict())
-        for index in range(self.completions):
-            how = State(int(state.states[index]))
-            told, ended = accounts.get(index, []), [p for p in pods.get(index, []) if p["phase"] == "Failed"]
-            if index in done or not (state.over or told or ended or how in (State.FAILED, State.LOST)):
-                continue
-            last = max(told, key=lambda a: a["end"], default=None)
-            pod = max(ended, key=lambda p: (p["created"], p["rv"]), default=None)
-            uid = (pod or {}).get("uid") or (last or {}).get("attempt")
-            log = self.stage.log(index, uid) if uid else None
-            tries = max(int(state.tries[index]), len(told), len({p["uid"] for p in ended}))
-            if last and pod and last["attempt"] != pod["uid"]:
-                last = next((a for a in told if a["attempt"] == pod["uid"]), None)
-            yield failed.row(index, tries, last, pod, log, how.name.lower() if state.over else "no reason given")
-
-    def _pods(self) -> list[PodSeen]:
-        """The run's pods as the cluster has them now; none if it cannot be asked."""
-        from kjnb import decode
-
-        found: list[PodSeen] = []
-        if self.cluster is not None:
-            with contextlib.suppress(ClusterError):
-                for raw in self.cluster.pages("pods", selector(self.facts)):
-                    found += [f for f in decode.page("pods", raw).facts if isinstance(f, PodSeen)]
-        return found
-
-    def _tried(self, index: int) -> list[Tried]:
-        """All attempts at an index, oldest first, from pods, records and accounts."""
-        known = {
-            a["attempt"]: Tried(a["attempt"], a["pod"], a["start"])
-            for a in self.stage.attempts()
-            if a["index"] == index
-        }
-        seen = [f for f in recorder.facts(self.stage.records()) if isinstance(f, PodSeen)]
-        for pod in [*seen, *self._pods()]:
-            if pod.index == index and pod.phase != "Pending":
-                known[pod.uid] = Tried(pod.uid, pod.name, pod.created)
-        return sorted(known.values(), key=lambda t: t.start)
-
     def _jobs(self) -> list[dict[str, Any]]:
         assert self.cluster is not None
         return list(self.cluster.list("jobs", selector(self.facts))["items"])
-
-    def _save_logs(self) -> None:
-        """Put the log of every attempt that began into the stage, before its pod goes."""
-        cluster = self.cluster
-        if cluster is None:
-            return
-        begun = [p for p in self._pods() if p.phase not in ("Pending", "Unknown")]
-        with ThreadPoolExecutor(8, thread_name_prefix="kjnb-logs") as pool:
-            list(pool.map(lambda p: recorder.save_log(self.stage, cluster, p.index, p.uid, p.name), begun))
 
     def _mark(self, **more: float) -> None:
         """Write into the stage what was done to the run."""
@@ -339,19 +276,21 @@ class Run:
         )
 
 
-def _by_index(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
-    found: dict[int, list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(int(row["index"]), []).append(row)
-    return found
+def attach(name: str, trust: bool = False, cluster: Cluster | None = None) -> Run:
+    """Find a run again: by name, by "context/namespace/name", or by the path of its stage.
+
+    Looks in the session's cluster (or `cluster`), then in your registry, then among the stages. Without a Job the run is
+    read from its stage alone. `trust=True` loads pickled results of a run that is not yours. Raises RunNotFound.
+    """
+    place = found.find(name, cluster)
+    run = Run(place.stage, place.cluster, trust=trust)
+    SESSION.last_run = run.name
+    return run
 
 
-def _is_over(job: dict[str, Any]) -> bool:
-    conditions = job.get("status", {}).get("conditions") or []
-    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
-
-
-def missing_text(run: Run) -> str:
-    """Which indexes have no result: "indexes 0-2, 7"; empty when none is missing."""
-    missing = sorted(set(range(run.completions)) - set(run.stage.committed()))
-    return indexes_text(missing) if missing else ""
+def runs(all: bool = False, cluster: Cluster | None = None) -> pd.DataFrame:
+    """List your runs, or with `all` everybody's: name, state, done, indexes, launched, owner, context, namespace, stage."""
+    listed = pd.DataFrame(list(found.rows(cluster or SESSION.connect(), all=all)), columns=LISTED)
+    times = [pd.to_datetime(t, unit="s" if isinstance(t, float) else None, utc=True) for t in listed["launched"]]
+    listed["launched"] = pd.Series(times, index=listed.index, dtype="datetime64[ns, UTC]")
+    return listed.sort_values("launched", ascending=False, ignore_index=True)

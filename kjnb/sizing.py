@@ -5,6 +5,7 @@ Pure: from the frame's size and what the cluster can give. Everything chosen is 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 MIB = 2**20
@@ -25,6 +26,14 @@ def partitions(rows: int, room: Room | None, parallelism: int | None) -> int:
     """Choose a number of partitions: some for each slot, never more than rows."""
     slots = parallelism or (max(1, int(room.cores)) if room else 4)
     return max(1, min(rows, ROUNDS * slots))
+
+
+def cpu(room: Room | None) -> float:
+    """Choose a pod's cores: one, or a little less where that lets every core have a pod (1.8 cores: 2 of 0.9)."""
+    if room is None or room.cores <= 0:
+        return 1.0
+    slots = max(1, math.ceil(room.cores - 0.25))
+    return min(1.0, math.floor(room.cores / slots * 100) / 100)
 
 
 def memory(largest_part: int, room: Room | None) -> int:
