@@ -1,0 +1,122 @@
+"""Chromium before a real JupyterLab: one server and browser for the session, one page and its kernels for each test."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+
+from tests import homes
+from tests.browser.lab import Lab
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+
+from tests.browser.pages import SHOTS, Notebook  # noqa: E402 - it needs playwright
+
+CHROMIUM = pathlib.Path("/usr/bin/chromium")
+FOREIGN = re.compile(r"^https?://(?!127\.0\.0\.1[:/])")
+NOT_A_FILE = re.compile(r"^(?!file:|data:|blob:)")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = pathlib.Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The JupyterLab server."""
+    server = Lab(tmp_path_factory.mktemp("lab"))
+    try:
+        with homes.own_home(server.home):
+            yield server
+            server.end_kernels()
+    finally:
+        server.end()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[sync_api.Browser]:
+    """Debian's Chromium."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not there: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def foreign() -> list[str]:
+    """The requests of this test's pages that went to another host than this one."""
+    return []
+
+
+@pytest.fixture
+def page(chromium: sync_api.Browser, foreign: list[str]) -> Iterator[sync_api.Page]:
+    """A page that reaches this machine only; what it asked of others stands in `foreign`."""
+    context = chromium.new_context(viewport={"width": 1600, "height": 1000})
+    context.set_default_timeout(30_000)
+    sync_api.expect.set_options(timeout=30_000)
+
+    def refuse(route: sync_api.Route) -> None:
+        foreign.append(route.request.url)
+        route.abort()
+
+    context.route(FOREIGN, refuse)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def offline(chromium: sync_api.Browser, foreign: list[str]) -> Iterator[sync_api.Page]:
+    """A page with no network at all: files only; every other request is refused and stands in `foreign`."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 1000})
+
+    def refuse(route: sync_api.Route) -> None:
+        foreign.append(route.request.url)
+        route.abort()
+
+    context.route(NOT_A_FILE, refuse)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: sync_api.Page, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """`notebook(*cells)`: a new notebook of these cells, open, its kernel ready. Kernels end with the test."""
+    lab.theme(dark=False)
+
+    def opened(*cells: str, name: str = "") -> Notebook:
+        path = lab.write(f"{name or request.node.name}.ipynb", *cells)
+        return Notebook(page, lab, path).open()
+
+    yield opened
+    if request.node.stash.get(FAILED, False):
+        page.screenshot(path=SHOTS / f"failed-{request.node.name}.png")
+    page.close()
+    lab.end_kernels()
