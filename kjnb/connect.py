@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kjnb.cluster import Cluster
-from kjnb.errors import UsageError
+from kjnb.errors import ClusterError, UsageError
 from kjnb.model.names import label_value
 
 LOCAL, IN_CLUSTER = "local", "in-cluster"
@@ -112,7 +112,13 @@ def _load(target: str) -> tuple[Any, str, str]:
         return configuration(target)
     from kjnb import embedded
 
-    loaded, _, namespace = configuration(None, embedded.start(home()))
+    try:
+        kubeconfig = embedded.start(home())
+    except embedded.StartError as error:
+        raise ClusterError(
+            f"the embedded cluster did not start: {error}", fix="`kjnb cluster status` says more"
+        ) from error
+    loaded, _, namespace = configuration(None, kubeconfig)
     return loaded, LOCAL, namespace
 
 

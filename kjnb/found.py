@@ -1,7 +1,7 @@
 """Runs found again: by name in the session's cluster, in the user's registry, in the folder of all stages, by path.
 
-Looking, not guessing: several runs by one name are told apart by context/namespace/name, and an unclear name is an error
-that lists the candidates.
+Looking, not guessing: several runs by one name are told apart by context/namespace/name, and an unclear name is an
+error that lists the candidates.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is known of a run's attempts, gathered from the three places where it may be.
 
-The cluster has the pods that are still there, the stage has what clients saw (records, logs) and what the workers say of
-themselves (accounts). Each may lack what another has; here they are one.
+The cluster has the pods that are still there, the stage has what clients saw (records, logs) and what the workers say
+of themselves (accounts). Each may lack what another has; here they are one.
 """
 
 from __future__ import annotations

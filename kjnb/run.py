@@ -279,8 +279,8 @@ class Run:
 def attach(name: str, trust: bool = False, cluster: Cluster | None = None) -> Run:
     """Find a run again: by name, by "context/namespace/name", or by the path of its stage.
 
-    Looks in the session's cluster (or `cluster`), then in your registry, then among the stages. Without a Job the run is
-    read from its stage alone. `trust=True` loads pickled results of a run that is not yours. Raises RunNotFound.
+    Looks in the session's cluster (or `cluster`), then in your registry, then among the stages. Without a Job the run
+    is read from its stage alone. `trust=True` loads pickled results of a run that is not yours. Raises RunNotFound.
     """
     place = found.find(name, cluster)
     run = Run(place.stage, place.cluster, trust=trust)
@@ -289,8 +289,17 @@ def attach(name: str, trust: bool = False, cluster: Cluster | None = None) -> Ru
 
 
 def runs(all: bool = False, cluster: Cluster | None = None) -> pd.DataFrame:
-    """List your runs, or with `all` everybody's: name, state, done, indexes, launched, owner, context, namespace, stage."""
+    """List your runs, or with `all` everybody's, the latest first: a row each, the columns are LISTED."""
     listed = pd.DataFrame(list(found.rows(cluster or SESSION.connect(), all=all)), columns=LISTED)
     times = [pd.to_datetime(t, unit="s" if isinstance(t, float) else None, utc=True) for t in listed["launched"]]
     listed["launched"] = pd.Series(times, index=listed.index, dtype="datetime64[ns, UTC]")
     return listed.sort_values("launched", ascending=False, ignore_index=True)
+
+
+def chart(run: Run) -> Any:
+    """Draw a run as it stands now: a plotly figure, its grid with one cell an index."""
+    from kjnb.view import chart as drawn
+    from kjnb.view.timeline import timeline
+
+    state = run.state
+    return drawn.figure(state, timeline(state, run.now()))

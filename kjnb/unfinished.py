@@ -1,7 +1,7 @@
 """Launches that were cut off: a Job that was created suspended and never resumed by the one who launched it.
 
-Whoever comes next, another launch or an attach, finishes it if its stage is complete and else removes it. So that nobody
-does that to a launch still under way, the Job names the process that launches it.
+Whoever comes next, another launch or an attach, finishes it if its stage is complete and else removes it. So that
+nobody does that to a launch still under way, the Job names the process that launches it.
 """
 
 from __future__ import annotations
