@@ -161,12 +161,14 @@ class Draft:
     def vanish(self, index: int, uids: frozenset[str], numbers: set[int]) -> None:
         """Mark the attempts at an index that had not ended and whose pods are no more."""
         attempts: tuple[Attempt, ...] = self.shelf.at(index) or ()
-        gone = [one.phase < Phase.STOPPED and one.job in numbers and one.uid not in uids for one in attempts]
-        if any(gone):
-            stopped = (one._replace(phase=Phase.STOPPED, gone=True) for one in attempts)
-            self.replace(
-                index, tuple(new if is_gone else old for is_gone, new, old in zip(gone, stopped, attempts, strict=True))
-            )
+        kept = [
+            one._replace(phase=Phase.STOPPED, gone=True)
+            if one.phase < Phase.STOPPED and one.job in numbers and one.uid not in uids
+            else one
+            for one in attempts
+        ]
+        if any(new is not old for new, old in zip(kept, attempts, strict=True)):
+            self.replace(index, tuple(kept))
 
     def commit(self, fact: CommitSeen) -> None:
         """A result is there."""

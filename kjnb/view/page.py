@@ -1,182 +1,49 @@
-"""What stands in a report: tables, durations and failures as HTML and figures, from the stage's own accounts.
-
-All that a person wrote (names, errors, logs, source) is data here: it is escaped, whatever it says.
-"""
+"""The static output as HTML: the picture, the failures with the first traceback, and the line that brings it back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-import plotly.graph_objects as go
+from kjnb.model.state import RunState
+from kjnb.view import words
+from kjnb.view.picture import svg
+from kjnb.view.words import escaped
+from kjnb.view.timeline import Timeline
 
-Account = Mapping[str, Any]
-
-BLUE, RED = "#0072b2", "#d55e00"  # told apart by every eye
-TAIL = 30
-
-
-def duration_text(seconds: float) -> str:
-    """A length of time for people: "85 ms", "12.4 s", "3 min 5 s", "2 h 10 min"."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+MONOSPACE = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px"
+BOX = "margin:4px 0;padding:6px 8px;border-left:3px solid #d55e00;background:rgba(128,136,148,0.12)"
 
 
-def bytes_text(count: float) -> str:
-    """An amount of memory or disk for people: "512 B", "1.5 MiB"."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
+def line_html(state: RunState, timeline: Timeline) -> str:
+    """The line of words as HTML."""
+    return f"<b>{escaped(state.name)}</b> · {escaped(words.line(state, timeline))}"
 
 
-def facts_table(rows: Iterable[tuple[str, Any]]) -> str:
-    """Names with their values, a row each; rows without a value are left out."""
-    cells = (
-        f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
-        for name, value in rows
-        if value not in ("", None)
-    )
-    return f"<table class='kjnb-facts'>{''.join(cells)}</table>"
+def failures_html(state: RunState, timeline: Timeline) -> str:
+    """Failures by group and the first traceback; "" if nothing failed."""
+    if not timeline.groups:
+        return ""
+    lines = [f"<li>{escaped(group.text)}</li>" for group in timeline.groups[: words.MOST_GROUPS]]
+    more = len(timeline.groups) - words.MOST_GROUPS
+    if more > 0:
+        lines.append(f"<li>… and {more:,} more groups: <code>{escaped(f'%kjob failures {state.name}')}</code></li>")
+    return f'<ul style="margin:6px 0;padding-left:20px">{"".join(lines)}</ul>{traceback_html(timeline)}'
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], numbers: Iterable[int] = ()) -> str:
-    """A table with a head; `numbers` are the columns to align at the right."""
-    right = set(numbers)
-
-    def line(tag: str, cells: Sequence[Any]) -> str:
-        return "".join(
-            f"<{tag}{' class=number' if place in right else ''}>{escape(str(cell))}</{tag}>"
-            for place, cell in enumerate(cells)
-        )
-
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{line('th', columns)}</tr></thead><tbody>{body}</tbody></table>"
+def traceback_html(timeline: Timeline) -> str:
+    """The traceback of the largest group that has one."""
+    told = next((group.traceback for group in timeline.groups if group.traceback), "")
+    if not told:
+        return ""
+    style = f"{BOX};white-space:pre-wrap;overflow:auto;max-height:20em;color:inherit;{MONOSPACE}"
+    return f'<pre style="{style}">{escaped(told.rstrip())}</pre>'
 
 
-def code(text: str) -> str:
-    """Text as it stands, in a box."""
-    return f"<pre>{escape(text)}</pre>"
-
-
-# ---------------------------------------------------------------- durations
-
-
-def lengths(attempts: Iterable[Account], *outcomes: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Seconds of the attempts with these outcomes."""
-    found = [a["end"] - a["start"] for a in attempts if a["outcome"] in outcomes and timed(a)]
-    return np.asarray(found, dtype=np.float64)
-
-
-def timed(account: Account) -> bool:
-    """Whether both ends of the attempt are known."""
-    return account.get("start") is not None and account.get("end") is not None
-
-
-def durations(attempts: Sequence[Account]) -> go.Figure:
-    """How long attempts took: a histogram, succeeded and failed apart, on one scale."""
-    done, failed = lengths(attempts, "succeeded", "superseded"), lengths(attempts, "failed")
-    both = np.concatenate([done, failed])
-    figure = go.Figure()
-    if len(both):
-        edges = np.histogram_bin_edges(both, bins=min(40, max(8, int(np.sqrt(len(both))) * 2)))
-        for name, values, colour in (("succeeded", done, BLUE), ("failed", failed, RED)):
-            if len(values):
-                figure.add_trace(_bars(name, values, edges, colour))
-    figure.update_layout(
-        barmode="stack",
-        bargap=0.04,
-        height=280,
-        template="plotly_white",
-        margin={"l": 56, "r": 16, "t": 12, "b": 48},
-        xaxis={"title": "seconds an attempt", "rangemode": "tozero"},
-        yaxis={"title": "attempts", "rangemode": "tozero"},
-        showlegend=bool(len(failed)),
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-    )
-    return figure
-
-
-def _bars(name: str, values: Any, edges: Any, colour: str) -> go.Bar:
-    counts, _ = np.histogram(values, bins=edges)
-    middle, width = (edges[:-1] + edges[1:]) / 2, edges[1:] - edges[:-1]
-    hover = [
-        f"{count} {name}, {duration_text(a)} to {duration_text(b)}"
-        for count, a, b in zip(counts, edges, edges[1:], strict=False)
-    ]
-    return go.Bar(
-        x=middle, y=counts, width=width * 0.96, name=name, marker={"color": colour}, hovertext=hover, hoverinfo="text"
-    )
-
-
-def durations_text(attempts: Sequence[Account]) -> str:
-    """The durations in a sentence."""
-    taken = lengths(attempts, "succeeded", "superseded")
-    if not len(taken):
-        return "No attempt has succeeded."
-    middle, late, longest = (duration_text(float(taken)) for taken in np.quantile(taken, [0.5, 0.95, 1]))
-    return (
-        f"Half of the successful attempts took less than {middle}, 95 % less than {late}, the longest {longest}; "
-        f"{duration_text(float(taken.sum()))} in all."
-    )
-
-
-def slowest(attempts: Sequence[Account], labels: Mapping[int, str], most: int = 10) -> str:
-    """The attempts that took longest, with what they worked on and the memory they used."""
-    found = sorted((a for a in attempts if timed(a)), key=lambda a: a["start"] - a["end"])[:most]
-    rows = [
-        (
-            a["index"],
-            labels.get(a["index"], ""),
-            duration_text(a["end"] - a["start"]),
-            _rows(a),
-            _memory(a),
-            a["outcome"],
-            a.get("node") or "",
-        )
-        for a in found
-    ]
-    heads = ("index", "partition", "took", "rows", "peak memory", "outcome", "node")
-    return table(heads, rows, numbers=(0, 2, 3, 4)) if rows else "<p class='soft'>No attempt has ended.</p>"
-
-
-def _rows(account: Account) -> str:
-    return "" if account.get("rows") is None else f"{account['rows']:,}"
-
-
-def _memory(account: Account) -> str:
-    used = (account.get("usage") or {}).get("max_rss_bytes")
-    return bytes_text(used) if used else ""
-
-
-# ---------------------------------------------------------------- failures
-
-
-def failures(groups: Sequence[tuple[str, str, Mapping[str, Any]]]) -> str:
-    """Failures by group: (what failed, which indexes, the first one's row with its traceback and log tail)."""
-    if not groups:
-        return "<p>None.</p>"
-    return "".join(_failure(what, where, first) for what, where, first in groups)
-
-
-def _failure(what: str, where: str, first: Mapping[str, Any]) -> str:
-    traceback, log = str(first.get("traceback") or "").rstrip(), tail(str(first.get("log_tail") or ""))
-    shown = traceback or log or str(first.get("error") or "")
-    block = f"<h3 class='bad'>{escape(what)}</h3><p>{escape(where)}</p>"
-    if shown:
-        block += f"<p class='soft'>Index {escape(str(first.get('index')))} said:</p>{code(shown)}"
-    if traceback and log and log.strip() != traceback.strip():
-        block += f"<details><summary>the end of its log</summary>{code(log)}</details>"
-    return block
-
-
-def tail(text: str, lines: int = TAIL) -> str:
-    """The last lines of a text."""
-    return "\n".join(text.rstrip().splitlines()[-lines:])
+def html(state: RunState, timeline: Timeline, as_of: str = "", labels: Sequence[str] | None = None) -> str:
+    """The static output: name and time, picture, failures; while the run goes on also what to type to watch it."""
+    when = f" as of {escaped(as_of)}" if as_of else ""
+    parts = [f"<div><b>{escaped(state.name)}</b>{when}</div>", svg(state, timeline, labels)]
+    parts += [failures_html(state, timeline)]
+    if not state.over:
+        parts += [f'<div style="{MONOSPACE}">{escaped(words.watch_line(state))}</div>']
+    return f'<div class="kjnb-static" style="max-width:900px">{"".join(parts)}</div>'

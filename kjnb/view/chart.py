@@ -1,0 +1,211 @@
+"""The live chart as a plotly figure: the map of indexes, and completed and failed over time.
+
+The list of traces is the same whatever the state, so that a shown figure is brought up to date trace by trace.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kjnb.model.state import RunState, State
+from kjnb.view.picture import cell_words
+from kjnb.view.theme import COLOURS, FONT, INK, LINE, SHOWN, cells, word
+from kjnb.view.timeline import Curve, Timeline
+from kjnb.view.words import duration_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+NOMINAL_WIDTH = 900
+LARGEST_CELL = 26.0
+TOP, BETWEEN, BOTTOM, LINES = 46, 40, 42, 150
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
+
+
+def figure(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> go.Figure:
+    """The figure of a run; `labels` name its indexes ("carrier AA") where the mouse points.
+
+    Traces: the map, one legend entry for each State, completed, failed.
+    """
+    import plotly.graph_objects as go
+
+    grid = cells(state)
+    marks = [legend_mark(state, one) for one in SHOWN]
+    curves = [
+        line(timeline, timeline.completed, "completed", COLOURS[State.SUCCEEDED], "solid"),
+        line(timeline, timeline.failures, "failed", COLOURS[State.FAILED], "dot"),
+    ]
+    return go.Figure(data=[heatmap(state, grid, labels), *marks, *curves], layout=layout(state, timeline, grid.shape))
+
+
+def heatmap(state: RunState, grid: Any, labels: Sequence[str] | None) -> dict[str, Any]:
+    """The map: one cell an index, row by row from the top left."""
+    names = [f"index {i}" + (f" · {html.escape(labels[i])}" if labels else "") for i in range(state.completions)]
+    return {
+        "type": "heatmap",
+        "z": grid,
+        "customdata": shaped(names, grid.shape),
+        "text": shaped(hover_words(state), grid.shape),
+        "hovertemplate": "%{customdata} · %{text}<extra></extra>",
+        "hoverongaps": False,
+        "colorscale": colour_scale(),
+        "zmin": -0.5,
+        "zmax": len(State) - 0.5,
+        "showscale": False,
+        "xgap": gap(grid.shape[1]),
+        "ygap": gap(grid.shape[1]),
+        "xaxis": "x",
+        "yaxis": "y",
+        "name": "",
+    }
+
+
+def gap(width: int) -> int:
+    """Pixels between cells; none where cells are too small for it."""
+    return 2 if width <= 50 else 1 if width <= 125 else 0
+
+
+def shaped(words: list[str], shape: tuple[int, int]) -> list[list[str]]:
+    """One text a cell, row by row; "" where there is no index."""
+    filled = words + [""] * (shape[0] * shape[1] - len(words))
+    return [filled[row * shape[1] : (row + 1) * shape[1]] for row in range(shape[0])]
+
+
+def hover_words(state: RunState) -> list[str]:
+    """What each cell says beside its name: "failed · attempt 2 · KeyError: 'carier', line 2"."""
+    plain = {one: word(one, over=state.over) for one in State}
+    words = [plain[State(number)] for number in state.states.tolist()]
+    for index in np.flatnonzero(state.tries > 1).tolist():
+        words[index] = " · ".join(cell_words(state, index, None)[1:])
+    for failure in state.failures:
+        told = cell_words(state, failure.index, None, failure.group)[1:]
+        words[failure.index] = html.escape(" · ".join(told), quote=False)
+    return words
+
+
+def colour_scale() -> list[tuple[float, str]]:
+    """Each state's colour over its own stretch of the scale, so that nothing is in between."""
+    step = 1 / len(State)
+    return [(edge, COLOURS[one]) for one in State for edge in (one * step, min(1.0, (one + 1) * step))]
+
+
+def legend_mark(state: RunState, one: State) -> dict[str, Any]:
+    """A legend entry that says the count; hidden while no index is in that state."""
+    count = state.counts[one]
+    return {
+        "type": "scatter",
+        "x": [None],
+        "y": [None],
+        "mode": "markers",
+        "marker": {"symbol": "square", "size": 11, "color": COLOURS[one]},
+        "name": f"{count:,} {word(one, over=state.over)}",
+        "showlegend": count > 0,
+        "hoverinfo": "skip",
+        "xaxis": "x",
+        "yaxis": "y",
+    }
+
+
+def line(timeline: Timeline, curve: Curve, name: str, colour: str, dash: str) -> dict[str, Any]:
+    """A count over the seconds since the start, as steps."""
+    start = curve.times[0] if timeline.begun is None else timeline.begun
+    seconds = curve.times - start
+    return {
+        "type": "scatter",
+        "x": seconds,
+        "y": curve.counts,
+        "mode": "lines",
+        "line": {"shape": "hv", "color": colour, "width": 2, "dash": dash},
+        "name": name,
+        "text": [duration_text(float(value)) for value in seconds],
+        "hovertemplate": f"%{{y:,}} {name} after %{{text}}<extra></extra>",
+        "legend": "legend2",
+        "xaxis": "x2",
+        "yaxis": "y2",
+    }
+
+
+def layout(state: RunState, timeline: Timeline, shape: tuple[int, int]) -> dict[str, Any]:
+    """Map above, lines below, each as high as it needs; no colours of its own behind them."""
+    map_height = max(LARGEST_CELL, shape[0] * min(LARGEST_CELL, NOMINAL_WIDTH / shape[1]))
+    inner = map_height + BETWEEN + LINES
+    lines_top = LINES / inner
+    return {
+        "height": round(TOP + inner + BOTTOM),
+        "margin": {"l": 56, "r": 16, "t": TOP, "b": BOTTOM},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "hovermode": "closest",
+        "dragmode": False,
+        "xaxis": {"range": [-0.5, shape[1] - 0.5], "visible": False, "fixedrange": True},
+        "yaxis": map_axis(shape, lines_top + BETWEEN / inner),
+        "xaxis2": time_axis(timeline),
+        "yaxis2": count_axis(state, lines_top),
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left", **QUIET_LEGEND},
+        "legend2": {"orientation": "h", "x": 0, "y": lines_top, "yanchor": "bottom", "xanchor": "left", **QUIET_LEGEND},
+    }
+
+
+QUIET_LEGEND = {"itemclick": False, "itemdoubleclick": False, "bgcolor": "rgba(0,0,0,0)"}
+
+
+def map_axis(shape: tuple[int, int], bottom: float) -> dict[str, Any]:
+    """The first index of some rows stands at the left of the map."""
+    every = max(1, -(-shape[0] // 8))
+    rows = list(range(0, shape[0], every))
+    return {
+        "range": [shape[0] - 0.5, -0.5],
+        "domain": [bottom, 1],
+        "tickvals": rows,
+        "ticktext": [f"{row * shape[1]:,}" for row in rows],
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+        "ticks": "",
+    }
+
+
+def time_axis(timeline: Timeline) -> dict[str, Any]:
+    """Seconds since the start, with round numbers in the unit that fits."""
+    span = max(1.0, timeline.elapsed or 0.0)
+    step = next((one for one in STEPS if span / one <= 8), STEPS[-1])
+    values = list(range(0, int(span) + 1, step))
+    return {
+        "range": [0, span * 1.01],
+        "anchor": "y2",
+        "tickvals": values,
+        "ticktext": [tick_text(value, step) for value in values],
+        "title": {"text": "since the start", "standoff": 6},
+        "gridcolor": LINE,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+
+
+def tick_text(seconds: int, step: int) -> str:
+    """A moment in the unit of the step: "30 s", "5 min", "2 h", "3 d"."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if step >= size or (seconds and seconds % size == 0 and step * 8 > size):
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds} s"
+
+
+def count_axis(state: RunState, top: float) -> dict[str, Any]:
+    """From nothing to all indexes, in whole numbers."""
+    return {
+        "range": [0, state.completions * 1.05],
+        "domain": [0, top],
+        "anchor": "x2",
+        "title": {"text": "indexes", "standoff": 4},
+        "tickformat": ",d",
+        "nticks": 5,
+        "gridcolor": LINE,
+        "zeroline": False,
+        "fixedrange": True,
+        "rangemode": "tozero",
+    }

@@ -1,0 +1,65 @@
+"""Colours, words and the shape of the map: the same in the live chart, the static picture and the report.
+
+The colours are those of Okabe and Ito, told apart with any kind of colour vision; wherever they stand, a word or a
+number says the same. Greys are half transparent, so that one picture serves light and dark pages.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from kjnb.model.state import RunState, State
+
+COLOURS = {
+    State.QUEUED: "rgba(128,136,148,0.28)",
+    State.STARTING: "#9fd0f0",
+    State.RUNNING: "#0072b2",
+    State.RETRYING: "#e69f00",
+    State.SUCCEEDED: "#009e73",
+    State.FAILED: "#d55e00",
+    State.LOST: "#cc79a7",
+}
+INK = "#737b87"
+LINE = "rgba(128,136,148,0.25)"
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+COLUMNS = (20, 25, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500)
+SHOWN = (
+    State.SUCCEEDED,
+    State.RUNNING,
+    State.STARTING,
+    State.RETRYING,
+    State.FAILED,
+    State.LOST,
+    State.QUEUED,
+)
+
+
+def word(state: State, *, over: bool) -> str:
+    """The state of an index in a word; what is still queued when the run is over was not run."""
+    if state == State.LOST:
+        return "result lost"
+    return "not run" if over and state == State.QUEUED else state.name.lower()
+
+
+def columns(completions: int) -> int:
+    """How many indexes stand in a row of the map: a round number, about four times as many as rows."""
+    wanted = 2 * math.sqrt(completions)
+    return next((number for number in COLUMNS if number >= wanted), COLUMNS[-1])
+
+
+def cells(state: RunState) -> npt.NDArray[np.float32]:
+    """The map: one number an index, row by row, NaN where there is none."""
+    width = columns(state.completions)
+    rows = -(-state.completions // width)
+    grid = np.full(rows * width, np.nan, dtype=np.float32)
+    grid[: state.completions] = state.states
+    return grid.reshape(rows, width)
+
+
+def legend(state: RunState) -> list[tuple[State, str]]:
+    """The states that some index is in, each as "38 succeeded"."""
+    counts = state.counts
+    return [(one, f"{counts[one]:,} {word(one, over=state.over)}") for one in SHOWN if counts[one]]
