@@ -1,1 +1,7 @@
-"""A single-machine Kubernetes for batch: one API, pods as local processes."""
+"""A single-machine Kubernetes for batch: one API, pods as local processes. `start` it, and any client can use it."""
+
+from __future__ import annotations
+
+from .daemon import StartError, kubeconfig, start, status, stop
+
+__all__ = ["StartError", "kubeconfig", "start", "status", "stop"]

@@ -1,0 +1,104 @@
+"""The server's secrets: a self-signed certificate for loopback, a random token, and the kubeconfig that holds both."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import NamedTuple
+
+YEARS = 10
+
+
+class Credentials(NamedTuple):
+    """Paths of certificate and key, and the token."""
+
+    certificate: Path
+    key: Path
+    token: str
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """The whole file or nothing of it, readable by its owner only."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    draft.replace(path)
+
+
+def ensure(folder: Path) -> Credentials:
+    """The credentials in the folder, made when they are not there: a server that comes back keeps its clients."""
+    made = Credentials(folder / "server.crt", folder / "server.key", "")
+    token = folder / "token"
+    if not (made.certificate.exists() and made.key.exists() and token.exists()):
+        certificate, key = self_signed()
+        write_private(made.certificate, certificate)
+        write_private(made.key, key)
+        write_private(token, secrets.token_urlsafe(32).encode())
+    return made._replace(token=token.read_text())
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """(certificate, key) for 127.0.0.1 and localhost, as PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kjnb embedded cluster")])
+    now = datetime.now(UTC)
+    hosts = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365 * YEARS))
+        .add_extension(hosts, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_usage(x509), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return (
+        made.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(serialization.Encoding.PEM, form, plain),
+    )
+
+
+def _usage(x509: object) -> object:
+    on = {"digital_signature": True, "key_cert_sign": True}
+    off = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**on, **dict.fromkeys(off, False))  # type: ignore[attr-defined]
+
+
+def kubeconfig(port: int, certificate: bytes, token: str) -> str:
+    """A kubeconfig with one context, `kjnb-local`; what it needs is inside it."""
+    authority = base64.b64encode(certificate).decode()
+    return f"""apiVersion: v1
+kind: Config
+current-context: kjnb-local
+clusters:
+- name: kjnb-local
+  cluster:
+    server: https://127.0.0.1:{port}
+    certificate-authority-data: {authority}
+contexts:
+- name: kjnb-local
+  context:
+    cluster: kjnb-local
+    user: kjnb-local
+    namespace: default
+users:
+- name: kjnb-local
+  user:
+    token: {token}
+"""

@@ -1,0 +1,147 @@
+"""Starting, finding and ending the cluster's server: one a home, host and boot, whoever asks for it first."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import state
+
+START_SECONDS = 30.0
+STOP_SECONDS = 60.0
+BACKOFF_BASE = 1.0  # a laptop's user is there and waits; Kubernetes' own base is 10 s
+PRIVATE = 0o077
+
+
+class StartError(RuntimeError):
+    """The server did not come up; the message ends with what it said."""
+
+
+def start(home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE, port: int = 0) -> Path:
+    """The path of the kubeconfig of a running cluster; started when there is none. StartError.
+
+    The server is a process of its own session: it outlives whoever started it, until `stop` or a day without any use.
+    """
+    root = state.home_folder(home)
+    folder = state.cluster_folder(root)
+    with locked(folder / "start.lock"):
+        found = state.running(folder)
+        if found is None or not answers(folder, found.port):
+            process = _spawn(root, folder, backoff_base, port)
+            _wait_until_ready(folder, process)
+    return folder / "kubeconfig"
+
+
+def stop(home: str | Path | None = None, *, keep_pods: bool = False) -> bool:
+    """End the server, and with it every pod unless they are to be kept for the next one. Whether one ran."""
+    folder = state.cluster_folder(state.home_folder(home))
+    with locked(folder / "start.lock"):
+        found = state.running(folder)
+        if found is None:
+            return False
+        _signal(found, signal.SIGHUP if keep_pods else signal.SIGTERM)
+        limit = time.monotonic() + STOP_SECONDS
+        while _lives(found):
+            if time.monotonic() > limit:
+                _signal(found, signal.SIGKILL)
+                break
+            time.sleep(0.02)
+    return True
+
+
+def status(home: str | Path | None = None) -> dict[str, Any]:
+    """{running, home, folder, kubeconfig, and of a running server: pid, port, url, version}."""
+    root = state.home_folder(home)
+    folder = state.cluster_folder(root)
+    said: dict[str, Any] = {"running": False, "home": str(root), "folder": str(folder)}
+    found = state.running(folder)
+    if found is None or not found.ready:
+        return said
+    address = {"pid": found.pid, "port": found.port, "url": f"https://127.0.0.1:{found.port}", "version": found.version}
+    return {**said, "running": True, "kubeconfig": str(folder / "kubeconfig"), **address}
+
+
+def kubeconfig(home: str | Path | None = None) -> Path:
+    """The path of the kubeconfig, which is there once a cluster has been started."""
+    return state.cluster_folder(state.home_folder(home)) / "kubeconfig"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with whoever holds it."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def answers(folder: Path, port: int) -> bool:
+    """The server says that it is ready. Loopback is never asked through a proxy."""
+    try:
+        trusted = ssl.create_default_context(cafile=str(folder / "server.crt"))
+        proxyless = urllib.request.ProxyHandler({})
+        opener = urllib.request.build_opener(proxyless, urllib.request.HTTPSHandler(context=trusted))
+        with opener.open(f"https://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _spawn(root: Path, folder: Path, backoff_base: float, port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "kjnb.embedded", "--home", str(root)]
+    command += ["--backoff-base", str(backoff_base), "--port", str(port)]
+    package = str(Path(__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
+    log = os.open(folder / "server.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env=env,
+            umask=PRIVATE,
+        )
+    finally:
+        os.close(log)
+
+
+def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    limit = time.monotonic() + START_SECONDS
+    while time.monotonic() < limit and process.poll() is None:
+        found = state.announced(folder)
+        if found is not None and found.pid == process.pid and found.ready and answers(folder, found.port):
+            process.returncode = 0  # it is meant to outlive this object: no warning when that goes
+            return
+        time.sleep(0.01)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    tail = (folder / "server.log").read_text(errors="replace")[-2000:]
+    raise StartError(f"the embedded cluster did not start (its log is {folder / 'server.log'}):\n{tail}")
+
+
+def _lives(found: state.Server) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(found.pid, os.WNOHANG)  # it may be a child of this very process
+    return state.process_started(found.pid) == found.started
+
+
+def _signal(found: state.Server, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(found.pid, number)

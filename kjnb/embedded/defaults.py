@@ -1,0 +1,177 @@
+"""PURE: what the API server fills in where a manifest is silent. Each function gives a new object.
+
+Given values always win: every function lays the defaults under them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Object = dict[str, Any]
+MAX_INT32 = 2**31 - 1
+DEFAULT_TOLERATIONS = [
+    {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for what in ("not-ready", "unreachable")
+]
+
+
+def job(obj: Object) -> Object:
+    """Defaults of a batch/v1 Job."""
+    spec: Object = dict(obj.get("spec") or {})
+    if "completions" not in spec and "parallelism" not in spec:
+        spec |= {"completions": 1, "parallelism": 1}
+    per_index = "backoffLimitPerIndex" in spec
+    spec = {
+        "parallelism": 1,
+        "completionMode": "NonIndexed",
+        "backoffLimit": MAX_INT32 if per_index else 6,
+        "suspend": False,
+        "manualSelector": False,
+        "podReplacementPolicy": "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed",
+        **spec,
+    }
+    if "podFailurePolicy" in spec:
+        spec["podFailurePolicy"] = failure_policy(spec["podFailurePolicy"])
+    template: Object = spec.get("template") or {}
+    spec["template"] = {**template, "spec": pod_spec(template.get("spec") or {})}
+    return {**obj, "spec": spec}
+
+
+def failure_policy(policy: Object) -> Object:
+    """A pod condition's status is True unless it is given."""
+    rules = [failure_rule(rule) for rule in policy.get("rules") or []]
+    return {**policy, "rules": rules or None}
+
+
+def failure_rule(rule: Object) -> Object:
+    """One rule of a podFailurePolicy."""
+    if "onPodConditions" not in rule:
+        return rule
+    return {**rule, "onPodConditions": [{"status": "True", **condition} for condition in rule["onPodConditions"]]}
+
+
+def pod_spec(spec: Object) -> Object:
+    """Defaults of a pod's spec, in a template or not."""
+    filled: Object = {
+        "terminationGracePeriodSeconds": 30,
+        "dnsPolicy": "ClusterFirst",
+        "securityContext": {},
+        "schedulerName": "default-scheduler",
+        **spec,
+        "containers": [container(one) for one in spec.get("containers") or []],
+    }
+    if spec.get("initContainers"):
+        filled["initContainers"] = [container(one) for one in spec["initContainers"]]
+    if spec.get("volumes"):
+        filled["volumes"] = [volume(one) for one in spec["volumes"]]
+    if spec.get("serviceAccountName"):
+        filled.setdefault("serviceAccount", spec["serviceAccountName"])
+    return filled
+
+
+def container(given: Object) -> Object:
+    """Defaults of one container."""
+    filled = {
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "imagePullPolicy": pull_policy(given.get("image", "")),
+        "resources": {},
+        **given,
+    }
+    if given.get("env"):
+        filled["env"] = [env_var(one) for one in given["env"]]
+    if given.get("ports"):
+        filled["ports"] = [{"protocol": "TCP", **port} for port in given["ports"]]
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if probe in given:
+            seconds = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+            filled[probe] = seconds | given[probe]
+    return filled
+
+
+def pull_policy(image: str) -> str:
+    """Always for an image without a tag or with `latest`, else IfNotPresent."""
+    name = image.rpartition("/")[2]
+    if "@" in name:
+        return "IfNotPresent"
+    _, _, tag = name.partition(":")
+    return "Always" if tag in ("", "latest") and not image.startswith("local://") else "IfNotPresent"
+
+
+def env_var(given: Object) -> Object:
+    """The version of a field reference, the divisor of a resource reference."""
+    source = given.get("valueFrom") or {}
+    if "fieldRef" in source:
+        return {**given, "valueFrom": {**source, "fieldRef": {"apiVersion": "v1", **source["fieldRef"]}}}
+    if "resourceFieldRef" in source:
+        return {**given, "valueFrom": {**source, "resourceFieldRef": {"divisor": "0", **source["resourceFieldRef"]}}}
+    return given
+
+
+def volume(given: Object) -> Object:
+    """A volume without a source is an emptyDir; files of the API's own kinds are mode 0644."""
+    for kind in ("configMap", "secret", "projected", "downwardAPI"):
+        if kind in given:
+            return {**given, kind: {"defaultMode": 0o644, **given[kind]}}
+    if "hostPath" in given:
+        return {**given, "hostPath": {"type": "", **given["hostPath"]}}
+    return given if len(given) > 1 else {**given, "emptyDir": {}}
+
+
+def pod(obj: Object) -> Object:
+    """Defaults of a pod, with what admission adds: service account, priority, tolerations, requests from limits."""
+    spec: Object = pod_spec(obj.get("spec") or {})
+    for kind in ("containers", "initContainers"):
+        if kind in spec:
+            spec[kind] = [requests_from_limits(one) for one in spec[kind]]
+    spec = {
+        "restartPolicy": "Always",
+        "serviceAccountName": "default",
+        "serviceAccount": spec.get("serviceAccountName", "default"),
+        "enableServiceLinks": True,
+        "preemptionPolicy": "PreemptLowerPriority",
+        "priority": 0,
+        **spec,
+    }
+    tolerated = {one.get("key") for one in spec.get("tolerations") or []}
+    added = [one for one in DEFAULT_TOLERATIONS if one["key"] not in tolerated]
+    spec["tolerations"] = [*(spec.get("tolerations") or []), *added]
+    return {**obj, "spec": spec, "status": {"phase": "Pending", "qosClass": qos_class(spec), **(obj.get("status") or {})}}
+
+
+def requests_from_limits(one: Object) -> Object:
+    """A limit without a request is the request, too."""
+    resources = one.get("resources") or {}
+    limits = resources.get("limits")
+    if not limits:
+        return one
+    return {**one, "resources": {**resources, "requests": {**limits, **(resources.get("requests") or {})}}}
+
+
+def qos_class(spec: Object) -> str:
+    """Guaranteed, Burstable or BestEffort, from the containers' resources."""
+    every = [*spec.get("containers", ()), *spec.get("initContainers", ())]
+    pairs = [((c.get("resources") or {}).get("requests") or {}, (c.get("resources") or {}).get("limits") or {}) for c in every]
+    if not any(requests or limits for requests, limits in pairs):
+        return "BestEffort"
+    exact = all(limits.keys() >= {"cpu", "memory"} and all(requests.get(k) == limits[k] for k in ("cpu", "memory")) for requests, limits in pairs)
+    return "Guaranteed" if exact else "Burstable"
+
+
+def namespace(obj: Object) -> Object:
+    """A namespace is active and finalized by Kubernetes, and can be selected by its name."""
+    meta = obj["metadata"]
+    labels = {"kubernetes.io/metadata.name": meta.get("name", ""), **(meta.get("labels") or {})}
+    return {**obj, "metadata": {**meta, "labels": labels}, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+
+
+def secret(obj: Object) -> Object:
+    """A secret without a type is Opaque; stringData becomes data."""
+    import base64
+
+    told = obj.get("stringData") or {}
+    kept = {name: value for name, value in obj.items() if name != "stringData"}
+    encoded = {name: base64.b64encode(value.encode()).decode() for name, value in told.items()}
+    if encoded:
+        kept["data"] = {**(obj.get("data") or {}), **encoded}
+    return {"type": "Opaque", **kept}

@@ -1,0 +1,173 @@
+"""PURE: label and field selectors: text → a test that an object passes or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Object = dict[str, Any]
+Test = Callable[[Object], bool]
+LabelTest = Callable[[Mapping[str, str]], bool]
+TOKEN = re.compile(r"\s*(?:(==|=|!=|\(|\)|,|!|>|<)|([^\s=!(),<>]+))")
+FIELD = re.compile(r"^([^=!]+)(==|!=|=)(.*)$")
+OPERATORS = "in, notin, =, ==, !=, gt, lt"
+
+
+class SelectorError(ValueError):
+    """A selector that cannot be read; the message is the API server's."""
+
+
+class Tokens:
+    """The words of a label selector, taken one by one; the empty word is the end."""
+
+    def __init__(self, text: str) -> None:
+        self.words: list[str] = []
+        place = 0
+        text = text.rstrip()
+        while place < len(text):
+            found = TOKEN.match(text, place)
+            assert found, "every character is an operator, a blank or part of a word"
+            self.words.append(found.group(1) or found.group(2))
+            place = found.end()
+        self.words.reverse()
+
+    def peek(self) -> str:
+        """The next word, left in place."""
+        return self.words[-1] if self.words else ""
+
+    def take(self) -> str:
+        """The next word."""
+        return self.words.pop() if self.words else ""
+
+
+def parse_labels(text: str) -> list[LabelTest]:
+    """`a=b,c!=d,e in (x,y),f notin (z),g,!h,i>3` → tests that must all pass. SelectorError."""
+    tokens, tests = Tokens(text), []
+    while tokens.peek():
+        tests.append(_requirement(tokens))
+        if tokens.peek() and tokens.take() != ",":
+            raise SelectorError("unable to parse requirement: found something else, expected: ',' or end of string")
+    return tests
+
+
+def _requirement(tokens: Tokens) -> LabelTest:
+    if tokens.peek() == "!":
+        tokens.take()
+        absent = _key(tokens)
+        return lambda labels: absent not in labels
+    key, operator = _key(tokens), tokens.peek()
+    if operator in ("", ","):
+        return lambda labels: key in labels
+    tokens.take()
+    if operator in ("=", "=="):
+        wanted = _value(tokens)
+        return lambda labels: labels.get(key) == wanted
+    if operator == "!=":
+        unwanted = _value(tokens)
+        return lambda labels: labels.get(key) != unwanted
+    if operator in ("in", "notin"):
+        values, inside = _values(tokens), operator == "in"
+        return lambda labels: (labels.get(key) in values) == inside
+    if operator in (">", "<"):
+        return _compared(key, operator, _value(tokens))
+    raise SelectorError(f"unable to parse requirement: found '{operator}', expected: {OPERATORS}")
+
+
+def _compared(key: str, operator: str, bound: str) -> LabelTest:
+    if not re.fullmatch(r"-?\d+", bound):
+        raise SelectorError(f"values[0][{key}]: Invalid value: {bound!r}: for 'Gt', 'Lt' operators, the value must be an integer")
+    limit, above = int(bound), operator == ">"
+
+    def passes(labels: Mapping[str, str]) -> bool:
+        value = labels.get(key, "")
+        return bool(re.fullmatch(r"-?\d+", value)) and (int(value) > limit if above else int(value) < limit)
+
+    return passes
+
+
+def _key(tokens: Tokens) -> str:
+    word = tokens.take()
+    if not re.match(r"[A-Za-z0-9]", word):
+        raise SelectorError(f"unable to parse requirement: found '{word}', expected: !, identifier, or 'end of string'")
+    return word
+
+
+def _value(tokens: Tokens) -> str:
+    if tokens.peek() in ("", ","):
+        return ""
+    word = tokens.take()
+    if not re.match(r"[A-Za-z0-9]", word):
+        raise SelectorError(f"unable to parse requirement: found '{word}', expected: identifier")
+    return word
+
+
+def _values(tokens: Tokens) -> set[str]:
+    opening = tokens.take()
+    if opening != "(":
+        raise SelectorError(f"unable to parse requirement: found '{opening}' expected: '('")
+    values: set[str] = set()
+    while True:
+        word = tokens.take()
+        if word == ")":
+            return values | {""} if not values else values
+        if word == ",":
+            continue
+        if not re.match(r"[A-Za-z0-9]", word):
+            raise SelectorError(f"unable to parse requirement: found '{word}', expected: ',', ')' or identifier")
+        values.add(word)
+
+
+def parse_fields(text: str, known: frozenset[str]) -> list[Test]:
+    """`status.phase=Failed,metadata.name!=x` → tests that must all pass. SelectorError for a field not in `known`."""
+    tests: list[Test] = []
+    for part in filter(None, text.split(",")):
+        found = FIELD.match(part)
+        if not found:
+            raise SelectorError(f"invalid selector: '{part}'; can't understand '{part}'")
+        path, operator, value = found.groups()
+        if path not in known:
+            raise SelectorError(f"field label not supported: {path}")
+        tests.append(_field_test(tuple(path.split(".")), value, operator != "!="))
+    return tests
+
+
+def _field_test(path: tuple[str, ...], value: str, equal: bool) -> Test:
+    def passes(obj: Object) -> bool:
+        return (field(obj, path) == value) == equal
+
+    return passes
+
+
+def field(obj: Object, path: tuple[str, ...]) -> str:
+    """The field's value as selectors see it: text, empty when it is not set."""
+    value: Any = obj
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+        if value is None:
+            return ""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def selector(labels: str, fields: str, known: frozenset[str]) -> Test | None:
+    """Both selectors as one test of an object; None when nothing is selected by."""
+    label_tests, field_tests = parse_labels(labels), parse_fields(fields, known)
+    if not label_tests and not field_tests:
+        return None
+
+    def passes(obj: Object) -> bool:
+        own = obj["metadata"].get("labels") or {}
+        return all(test(own) for test in label_tests) and all(test(obj) for test in field_tests)
+
+    return passes
+
+
+def seen_as(kind: str, obj: Object, old: Object | None, test: Test) -> str | None:
+    """What an event is for a watcher with that selector: entering is ADDED, leaving is DELETED, else None."""
+    before = old is not None and test(old)
+    after = kind != "DELETED" and test(obj)
+    if before and after:
+        return "MODIFIED"
+    if after:
+        return "ADDED"
+    return "DELETED" if before else None

@@ -1,0 +1,229 @@
+"""One process, one event loop: the HTTPS server, the store, the controllers' loops and the kubelet, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from . import credentials, defaults, state
+from .api import Api
+from .server import Context, listen
+from .store import Store
+
+IDLE_SECONDS = 24 * 3600.0
+CHECK_SECONDS = 30.0
+LOG = logging.getLogger("kjnb.embedded")
+Object = dict[str, Any]
+
+
+class NoLogs:
+    """Where logs are when there is no node."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def log_file(self, namespace: str, pod: str, uid: str, container: str, previous: bool) -> Path:
+        """A file that is not there."""
+        return self.folder / "none"
+
+
+def own_version() -> str:
+    """kjnb's version, asked of its metadata so that nothing else of the package is imported."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("kjnb")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def now() -> datetime:
+    """The server's clock."""
+    return datetime.now(UTC)
+
+
+def new_uid() -> str:
+    """A uid nobody else has."""
+    return str(uuid.uuid4())
+
+
+def serve(home: str | None, *, backoff_base: float, port: int) -> int:
+    """Serve until SIGTERM (ends the pods, too), SIGHUP (leaves them to the next server) or a day without any use."""
+    root = state.home_folder(home)
+    folder = state.cluster_folder(root)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    raise_file_limit()
+    with _only_one(folder) as alone:
+        if not alone:
+            LOG.error("another server uses %s", folder)
+            return 1
+        return asyncio.run(Cluster(root, folder, backoff_base, port).run())
+
+
+class _only_one:  # noqa: N801  (used as a function)
+    """Holds the folder's lock for this process's life; false when another process has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.handle = os.open(folder / "server.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> bool:
+        import fcntl
+
+        limit = time.monotonic() + 10
+        while True:
+            try:
+                fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > limit:
+                    return False
+                time.sleep(0.05)
+            else:
+                return True
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.handle)
+
+
+def raise_file_limit() -> None:
+    """Every pod and every watch holds descriptors: take what the hard limit allows."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, 65_536) if hard != resource.RLIM_INFINITY else 65_536
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Cluster:
+    """The parts of one running cluster."""
+
+    def __init__(self, root: Path, folder: Path, backoff_base: float, port: int) -> None:
+        self.root, self.folder, self.backoff_base, self.port = root, folder, backoff_base, port
+        self.version = own_version()
+        self.keep_pods = False
+        self.store = Store(folder / "objects.sqlite", clock=now, new_uid=new_uid)
+        self.ended = asyncio.Event()
+        self.node: Any = None
+
+    async def run(self) -> int:
+        """Serve until the end is asked for."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._end, False)
+        loop.add_signal_handler(signal.SIGINT, self._end, False)
+        loop.add_signal_handler(signal.SIGHUP, self._end, True)
+        ensure_objects(self.store, self.root)
+        tasks = self._start_parts()
+        server = self._listen()
+        self._quiet_collector()
+        tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
+        for task in tasks:
+            task.add_done_callback(self._part_ended)
+        await self.ended.wait()
+        await self._shut(server, tasks)
+        return 0
+
+    def _start_parts(self) -> list[asyncio.Task[Any]]:
+        tasks: list[asyncio.Task[Any]] = []
+        return tasks
+
+    def _listen(self) -> Any:
+        made = credentials.ensure(self.folder)
+        files = self.node or NoLogs(self.folder)
+        api = Api(self.store, clock=now, new_uid=new_uid)
+        self.context = Context(api, made.token, self.version, files, now)
+        last = state.announced(self.folder)
+        server, port = listen(self.context, str(made.certificate), str(made.key), self.port or (last.port if last else 0))
+        text = credentials.kubeconfig(port, made.certificate.read_bytes(), made.token)
+        credentials.write_private(self.folder / "kubeconfig", text.encode())
+        state.announce(self.folder, port, self.version, ready=True)
+        LOG.info("serving on 127.0.0.1:%d", port)
+        return server
+
+    def _quiet_collector(self) -> None:
+        """Objects here live long and hold no cycles: collect seldom, and never look at what is there at the start."""
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 100)
+
+    def _end(self, keep_pods: bool) -> None:
+        self.keep_pods = keep_pods
+        self.ended.set()
+
+    def _part_ended(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            LOG.error("%s ended: %r", task.get_name(), task.exception(), exc_info=task.exception())
+
+    async def _watch_idleness(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            busy = self.context.open_streams or any(is_active(pod) for pod in self.store.list("pods"))
+            if busy:
+                self.context.last_request = time.monotonic()
+            if time.monotonic() - self.context.last_request > IDLE_SECONDS:
+                LOG.info("nobody asked anything for a day: ending")
+                self.ended.set()
+
+    async def _shut(self, server: Any, tasks: list[asyncio.Task[Any]]) -> None:
+        server.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._shut_node()
+        self.store.close()
+        state.withdraw(self.folder)
+
+    async def _shut_node(self) -> None:
+        return
+
+
+def is_active(pod: Object) -> bool:
+    """The pod has not come to its end."""
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def ensure_objects(store: Store, root: Path) -> None:
+    """What every cluster has from its start: two namespaces and the site's defaults."""
+    for name in ("default", "kube-system"):
+        if store.get("namespaces", None, name) is None:
+            meta = {"name": name}
+            store.create("namespaces", defaults.namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
+    wanted = site_defaults(root)
+    found = store.get("configmaps", "default", "kjnb-defaults")
+    if found is None:
+        meta = {"name": "kjnb-defaults", "namespace": "default"}
+        store.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": wanted})
+    elif found.get("data") != wanted:
+        store.update("configmaps", {**found, "data": wanted})
+
+
+def site_defaults(root: Path) -> dict[str, str]:
+    """The ConfigMap `kjnb-defaults`: pods run here in the caller's interpreter, as the caller, on this file system."""
+    patch = {
+        "spec": {
+            "securityContext": None,
+            "containers": [
+                {
+                    "name": "worker",
+                    "securityContext": None,
+                    "volumeMounts": [{"mountPath": "/tmp", "$patch": "delete"}],  # noqa: S108
+                }
+            ],
+            "volumes": [{"name": "tmp", "$patch": "delete"}],
+        }
+    }
+    import json
+
+    return {
+        "image": "local://{executable}", "python": "{executable}", "stage": str(root / "runs"),
+        "template": json.dumps(patch),
+    }  # fmt: skip
+

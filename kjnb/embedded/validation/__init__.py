@@ -1,0 +1,1 @@
+"""What the API server refuses, field by field: one module a part of the API, each a list of FieldErrors, all PURE."""
