@@ -1,7 +1,7 @@
-"""Memory limits: a cgroup of one's own where the system lets us make one, else a look at the resident memory now and then.
+"""Memory limits: a cgroup of one's own where the system lets us make one, else a look at the memory now and then.
 
-With a cgroup the kernel kills, at once and exactly. Without, a container that grows and ends between two looks is not caught;
-for forked pods only what they hold beyond their zygote counts.
+With a cgroup the kernel kills, at once and exactly. Without, a container that grows and ends between two looks is not
+caught; for forked pods only what they hold beyond their zygote counts.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class MemoryGroups:
 
 
 def _own_group() -> tuple[Path | None, bool]:
-    """The memory cgroup this process is in, and whether it is of version 2; None where there is none that can be written."""
+    """The memory cgroup this process is in, and whether it is of version 2; None where none can be written."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:

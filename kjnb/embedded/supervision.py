@@ -89,5 +89,3 @@ def spawn(state: Path, python: str = sys.executable) -> subprocess.Popen[bytes]:
 def _import_path() -> str:
     """Where this kjnb is, so that the supervisor is of the same version wherever it is started."""
     return str(Path(__file__).resolve().parents[2])
-
-
