@@ -124,7 +124,7 @@ class Handler(tornado.web.RequestHandler):
         if route.subresource == "log":
             if method != "GET":
                 raise status.method_not_allowed()
-            return await self._log(resource, route)
+            return await self._pod_log(resource, route)
         if method == "GET":
             if route.name is None:
                 return await (self._watch if self._flag("watch") else self._list)(resource, route)
@@ -233,7 +233,7 @@ class Handler(tornado.web.RequestHandler):
             raise status.Refused(status.failure(500, None, words))
         return int(text), False
 
-    async def _log(self, resource: Resource, route: routes.Route) -> None:
+    async def _pod_log(self, resource: Resource, route: routes.Route) -> None:
         pod = self.context.api.get(resource, route.namespace, str(route.name))
         options = podlog.LogOptions.parse(self._query, str(route.name))
         log = podlog.PodLog(self.context.api.store, self.context.files, pod, options)
