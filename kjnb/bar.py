@@ -16,6 +16,7 @@ LOOK = 0.25  # seconds between looks at the state
 def follow(run: Any) -> int:
     """Show `run` until it ends. Returns 0 if it succeeded, 1 if not, 130 after Ctrl-C (the run goes on)."""
     pause = threading.Event()
+    print(f"{run.name}: {run.completions} indexes.  Ctrl-C looks away, the run goes on.", flush=True)
     bar = tqdm(total=run.completions, desc=run.name, unit="index", file=sys.stderr, dynamic_ncols=True, disable=None)
     try:
         with bar:

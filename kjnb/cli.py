@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: KjnbError, code: int) -> int:
-    print(f"kjnb: {grammar.sentence(error)}", file=sys.stderr)
+    print(f"error: {grammar.sentence(error)}", file=sys.stderr)
     return code
 
 
@@ -133,8 +133,12 @@ def cluster(words: list[str]) -> int:
 
 def cluster_start(said: Any) -> int:
     """Start it if it does not run."""
+    embedded = embedded_cluster()
     more = {} if said.backoff_base is None else {"backoff_base": said.backoff_base}
-    path = embedded_cluster().start(home(), **more)
+    try:
+        path = embedded.start(home(), **more)
+    except embedded.StartError as error:
+        raise KjnbError(str(error), fix="its log says why") from None
     _copy(path, said.kubeconfig)
     print(f"The embedded cluster runs.\n  export KUBECONFIG={said.kubeconfig or path}")
     return DONE
@@ -149,18 +153,19 @@ def cluster_stop(_: Any) -> int:
 def cluster_status(_: Any) -> int:
     """Whether it runs: exit code 0 if so, else 1."""
     status = embedded_cluster().status(home())
-    if not status:
+    if not status["running"]:
         print("No embedded cluster runs here.  kjnb cluster start")
         return FAILED
-    print("\n".join(f"{key}: {value}" for key, value in status.items()) if isinstance(status, dict) else status)
+    print("The embedded cluster runs.")
+    print("\n".join(f"  {key.ljust(11)} {value}" for key, value in status.items() if key != "running"))
     return DONE
 
 
 def cluster_kubeconfig(said: Any) -> int:
     """The path of its kubeconfig."""
-    path = embedded_cluster().kubeconfig(home())
-    if path is None:
+    if not embedded_cluster().status(home())["running"]:
         raise KjnbError("no embedded cluster runs here", fix="kjnb cluster start")
+    path = embedded_cluster().kubeconfig(home())
     _copy(path, said.kubeconfig)
     print(said.kubeconfig or path)
     return DONE

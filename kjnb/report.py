@@ -25,7 +25,7 @@ from kjnb.model.indexes import indexes_text
 from kjnb.model.options import arguments_of
 from kjnb.run import Run
 from kjnb.stage import Stage
-from kjnb.view import chart, page, text
+from kjnb.view import chart, sections, text
 from kjnb.view.timeline import timeline
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.ipynb"
@@ -117,7 +117,7 @@ class Page:
         self.run = Run(Stage.at(stage))
         self.state = self.run.state
         self.attempts = list(self.run.stage.attempts())
-        last = float(np.nanmax([*self.state.finished, *(a["end"] for a in self.attempts if page.timed(a)), 0.0]))
+        last = float(np.nanmax([*self.state.finished, *(a["end"] for a in self.attempts if sections.timed(a)), 0.0]))
         self.timeline = timeline(self.state, last)
 
     def outcome(self) -> Any:
@@ -130,12 +130,12 @@ class Page:
 
     def durations(self) -> Any:
         """How long attempts took."""
-        return Figure(page.durations(self.attempts))
+        return Figure(sections.durations(self.attempts))
 
     def slowest(self) -> Any:
         """The durations in words, and the slowest attempts."""
-        words = html.escape(page.durations_text(self.attempts))
-        return shown(f"<p>{words}</p><h3>Slowest attempts</h3>{page.slowest(self.attempts, self._labels())}")
+        words = html.escape(sections.durations_text(self.attempts))
+        return shown(f"<p>{words}</p><h3>Slowest attempts</h3>{sections.slowest(self.attempts, self._labels())}")
 
     def failures(self) -> Any:
         """What failed, by group, each with its first traceback and the end of its log."""
@@ -144,11 +144,11 @@ class Page:
             (str(group), indexes_text(rows["index"].tolist()), rows.iloc[0].to_dict())
             for group, rows in table.groupby("group", sort=False)
         ]
-        return shown(page.failures(groups))
+        return shown(sections.failures(groups))
 
     def task(self) -> Any:
         """The source that ran."""
-        return shown(page.code(str(self._task().get("source") or "(its source is not in the stage)")))
+        return shown(sections.code(str(self._task().get("source") or "(its source is not in the stage)")))
 
     def facts(self) -> Any:
         """Where, when, by whom and with what settings it ran."""
@@ -161,7 +161,7 @@ class Page:
         rows += [("launched", _moment(facts.get("created"))), ("by", facts.get("owner")), ("cluster", place)]
         rows += [("Job", jobs), ("settings", settings), ("seed", facts.get("seed")), ("versions", versions)]
         return shown(
-            page.facts_table([*rows, ("fingerprint", facts.get("fingerprint")), ("stage", self.run.stage.root)])
+            sections.facts_table([*rows, ("fingerprint", facts.get("fingerprint")), ("stage", self.run.stage.root)])
         )
 
     def _plan(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import os
 import re
 from typing import Any
 
@@ -13,8 +14,8 @@ from kjnb import grammar
 from kjnb.connect import Session
 from kjnb.errors import DataError, UsageError
 from kjnb.jupyter.monitor import Monitor, monitor
-from kjnb.launch import submit
-from kjnb.model.partition import Partitions, partition
+from kjnb.launch import plan, submit
+from kjnb.model.partition import Partitions
 from kjnb.model.spec import JobSpec
 from kjnb.run import Run
 from kjnb.task import Task
@@ -56,33 +57,23 @@ def launch_cell(asked: grammar.CellLine, body: str, names: dict[str, Any], sessi
     """The run of this body over the frame the line names."""
     said = asked.options
     frame = evaluate(asked.frame, names)
-    parts = partitions(frame, asked)
-    spec = JobSpec.checked(**asked.spec)
     name = frame_name(asked.frame, names)
+    spec = JobSpec.checked(environ=os.environ, **asked.spec)
     task = Task.cell(
         body,
         names,
-        frame_name=name,
-        share=tuple(said.share or ()),
+        frame_name=asked.frame,
+        share=bool(said.share),
         no_result=said.no_result,
+        files=spec.files,
+        env=dict(spec.env),
         label=name or "cell",
     )
     cluster = session.connect(said.context)
+    by = grammar.columns(said.by, getattr(frame, "columns", ()))
+    key = by[0] if by and len(by) == 1 else by
+    parts = plan(frame, cluster, spec, partitions=said.partitions, by=key, rows=said.rows, name=name or "")
     return submit(spec, task, parts, cluster, name=said.name, fresh=said.fresh, replace=said.replace)
-
-
-def partitions(frame: Any, asked: grammar.CellLine) -> Partitions:
-    """The frame's partitions as the line says; Partitions stay as they are."""
-    said = asked.options
-    if isinstance(frame, Partitions):
-        odd = [f"--{flag}" for flag in ("partitions", "by", "rows") if getattr(said, flag)]
-        if odd:
-            raise UsageError(
-                f"{asked.frame} is partitioned already; {odd[0]} cannot change it", fix=f"leave {odd[0]} out"
-            )
-        return frame
-    by = grammar.columns(said.by, frame.columns)
-    return partition(frame, said.partitions, rows=said.rows, by=by[0] if by and len(by) == 1 else by)
 
 
 def evaluate(source: str, names: dict[str, Any]) -> Any:

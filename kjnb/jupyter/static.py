@@ -25,7 +25,7 @@ def due(shown: float, updated: float, now: float) -> bool:
 
 def bundle(state: RunState, timeline: Timeline, as_of: str) -> dict[str, str]:
     """The MIME bundle: a line of text, and HTML with a picture. `as_of` is a time of day, or "" at the end."""
-    return {"text/plain": text.static_line(state, timeline, as_of), "text/html": text.html(state, timeline, as_of)}
+    return {"text/plain": text.plain(state, timeline, as_of), "text/html": text.html(state, timeline, as_of)}
 
 
 class StaticOutput:
