@@ -1,0 +1,138 @@
+"""Every name in a run's folder, and the claim by which one attempt's result becomes the index's.
+
+A result is written under the attempt's own name, then the index is claimed by linking a finished file to
+`commits/<index>`. A link never replaces, so of several attempts one wins and the others change nothing. Nothing is
+synced to the disk: any process may die at any time without harm, and what a power loss tears is noticed by length and
+checksum when it is read. This file is copied into the stage next to the worker and imports nothing of kjnb.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+
+
+class Torn(Exception):
+    """A file of the stage is shorter or other than what was written."""
+
+
+class Layout:
+    """Every name in a stage."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.task = self.root / "task.pkl"
+        self.about = self.root / "task.json"
+        self.run = self.root / "run.json"
+        self.worker = self.root / "worker.py"
+        self.codec = self.root / "codec.py"
+        self.names = self.root / "layout.py"
+        self.lib = self.root / "lib"
+        self.src = self.root / "src"
+        self.files = self.root / "files"
+        self.parts = self.root / "parts" / "parts.arrow"
+        self.pickled = self.root / "parts" / "pickled.bin"
+        self.offsets = self.root / "parts" / "offsets.bin"
+        self.table = self.root / "parts" / "table.arrow"
+        self.digest = self.root / "parts" / "digest"
+        self.results = self.root / "results"
+        self.commits = self.root / "commits"
+        self.attempts = self.root / "attempts"
+        self.records = self.root / "record"
+        self.logs = self.root / "logs"
+
+    def result(self, index: int, attempt: str, kind: str) -> Path:
+        """An attempt's own result."""
+        return self.results / f"{index:05d}-{attempt}.{kind}"
+
+    def commit(self, index: int) -> Path:
+        """What makes a result the index's."""
+        return self.commits / f"{index:05d}"
+
+    def account(self, index: int, attempt: str) -> Path:
+        """The worker's own account of an attempt."""
+        return self.attempts / f"{index:05d}-{attempt}.json"
+
+    def log(self, index: int, attempt: str) -> Path:
+        """The saved log of an attempt."""
+        return self.logs / f"{index:05d}-{attempt}.log"
+
+    def record(self, writer: str, number: int) -> Path:
+        """One segment of what a client saw."""
+        return self.records / f"{writer}-{number}.jsonl"
+
+    def folders(self) -> tuple[Path, ...]:
+        """What workers and clients write into."""
+        return (self.results, self.commits, self.attempts, self.records, self.logs)
+
+
+def checksum(content: Any) -> str:
+    """What tells a torn file."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def commit(layout: Layout, index: int, attempt: str, kind: str, content: Any) -> bool:
+    """Write a result and claim its index; False if another attempt has it already."""
+    path = layout.result(index, attempt, kind)
+    claim = path.with_suffix(".claim")
+    about = {"result": path.name, "kind": kind, "attempt": attempt, "length": len(content)}
+    try:
+        write(path, content)
+        write(claim, json.dumps(about | {"checksum": checksum(content)}).encode())
+        won = _link(claim, layout.commit(index))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        claim.unlink(missing_ok=True)
+    if not won:
+        path.unlink(missing_ok=True)
+    return won
+
+
+def write(path: Path, content: Any) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def _link(claim: Path, path: Path) -> bool:
+    try:
+        os.link(claim, path)
+    except FileExistsError:
+        return os.stat(claim).st_nlink == 2  # a network file system may have linked and lost the answer
+    return True
+
+
+def read_commit(layout: Layout, index: int) -> dict[str, Any] | None:
+    """The winner's claim on an index, if there is one."""
+    try:
+        content = layout.commit(index).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        about: dict[str, Any] = json.loads(content)
+        return about if about.keys() >= {"result", "kind", "attempt", "length", "checksum"} else _torn(index)
+    except ValueError:
+        return _torn(index)
+
+
+def _torn(index: int) -> dict[str, Any]:
+    raise Torn(f"commits/{index:05d} is damaged")
+
+
+def read_result(layout: Layout, claim: Mapping[str, Any]) -> bytes:
+    """The bytes of a committed result, as they were written."""
+    name = os.path.basename(str(claim["result"]))
+    try:
+        content = (layout.results / name).read_bytes()
+    except FileNotFoundError:
+        raise Torn(f"results/{name} is gone") from None
+    if len(content) != claim["length"] or checksum(content) != claim["checksum"]:
+        raise Torn(f"results/{name} is not what was committed: {len(content):,} of {claim['length']:,} bytes")
+    return content
