@@ -12,7 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from xml.etree import ElementTree
+
+from tests import homes
 
 ROOT = pathlib.Path(__file__).parents[1]
 PURE = "kjnb/model kjnb/view"
@@ -88,6 +91,19 @@ def run(command: list[str], env: dict[str, str]) -> tuple[int, int, int]:
         return passed, max(failed, int(code != 0)), skipped
 
 
+def group(name: str, env: dict[str, str]) -> Iterator[tuple[int, int, int]]:
+    """Run a group's commands with a KJNB_HOME of their own; a process they leave behind is ended, and is a failure."""
+    with tempfile.TemporaryDirectory(prefix="kjnb-tests-") as folder:
+        home = pathlib.Path(folder, "home")
+        for command in GROUPS[name][1]:
+            yield run(command, env | {"KJNB_HOME": str(home)})
+        try:
+            homes.stop_cluster(home)
+        except AssertionError as left:
+            print(left)
+            yield 0, 1, 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__.splitlines()[0])
     parser.add_argument("groups", nargs="*", choices=[*GROUPS, []], help="all of them unless named")
@@ -97,8 +113,8 @@ def main() -> int:
     total, seconds = (0, 0, 0), {}
     for name in asked.groups or GROUPS:
         begun = time.monotonic()
-        for command in GROUPS[name][1]:
-            total = tuple(a + b for a, b in zip(total, run(command, env), strict=True))
+        for counts in group(name, env):
+            total = tuple(a + b for a, b in zip(total, counts, strict=True))
         seconds[name] = time.monotonic() - begun
     print("\nseconds by group (and what it may take):")
     for name, spent in seconds.items():
