@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOMINAL_WIDTH = 900
 LARGEST_CELL = 26.0
-TOP, BETWEEN, BOTTOM, LINES = 46, 40, 42, 150
+TOP, BETWEEN, BOTTOM, LINES = 46, 40, 48, 150
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
 
 
@@ -180,7 +180,8 @@ def time_axis(timeline: Timeline) -> dict[str, Any]:
         "anchor": "y2",
         "tickvals": values,
         "ticktext": [tick_text(value, step) for value in values],
-        "title": {"text": "since the start", "standoff": 6},
+        "ticklabelstandoff": 6,
+        "title": {"text": "since the start", "standoff": 6, "font": {"size": 12}},
         "gridcolor": LINE,
         "zeroline": False,
         "fixedrange": True,
@@ -201,7 +202,8 @@ def count_axis(state: RunState, top: float) -> dict[str, Any]:
         "range": [0, state.completions * 1.05],
         "domain": [0, top],
         "anchor": "x2",
-        "title": {"text": "indexes", "standoff": 4},
+        "title": {"text": "indexes", "standoff": 4, "font": {"size": 12}},
+        "ticklabelstandoff": 4,
         "tickformat": ",d",
         "nticks": 5,
         "gridcolor": LINE,

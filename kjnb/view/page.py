@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from kjnb.model.state import RunState
 from kjnb.view import words
 from kjnb.view.picture import svg
-from kjnb.view.words import escaped
 from kjnb.view.timeline import Timeline
+from kjnb.view.words import escaped
 
 MONOSPACE = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px"
 BOX = "margin:4px 0;padding:6px 8px;border-left:3px solid #d55e00;background:rgba(128,136,148,0.12)"
@@ -27,7 +27,7 @@ def failures_html(state: RunState, timeline: Timeline) -> str:
     more = len(timeline.groups) - words.MOST_GROUPS
     if more > 0:
         lines.append(f"<li>… and {more:,} more groups: <code>{escaped(f'%kjob failures {state.name}')}</code></li>")
-    return f'<ul style="margin:6px 0;padding-left:20px">{"".join(lines)}</ul>{traceback_html(timeline)}'
+    return f'<ul style="margin:6px 0;padding-left:20px;font-size:13px">{"".join(lines)}</ul>{traceback_html(timeline)}'
 
 
 def traceback_html(timeline: Timeline) -> str:
@@ -46,4 +46,4 @@ def html(state: RunState, timeline: Timeline, as_of: str = "", labels: Sequence[
     parts += [failures_html(state, timeline)]
     if not state.over:
         parts += [f'<div style="{MONOSPACE}">{escaped(words.watch_line(state))}</div>']
-    return f'<div class="kjnb-static" style="max-width:900px">{"".join(parts)}</div>'
+    return f'<div class="kjnb-static" style="max-width:900px;font-size:13px;line-height:1.4">{"".join(parts)}</div>'

@@ -21,6 +21,7 @@ LARGEST_CELL = 26.0
 BAR_TOP, BAR_HEIGHT = 26, 10
 LEGEND_TOP, LEGEND_LINE = 54, 20
 MOST_TITLES = 300
+TROUBLE = (State.FAILED, State.RETRYING)
 
 
 def svg(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> str:
@@ -106,8 +107,9 @@ def titles(state: RunState, size: float, top: float, width: int, labels: Sequenc
         row, column = divmod(index, width)
         x, y = column * size, top + row * size
         told = " · ".join(cell_words(state, index, labels, group))
+        mark = cross(x, y, size) if state.states[index] in TROUBLE else ""
         box = f'<rect x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}" fill="transparent"/>'
-        drawn.append(f"<g><title>{html.escape(told)}</title>{box}{cross(x, y, size)}</g>")
+        drawn.append(f"<g><title>{html.escape(told)}</title>{box}{mark}</g>")
     return "".join(drawn)
 
 
