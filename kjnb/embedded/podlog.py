@@ -18,8 +18,8 @@ POLL_SECONDS = 0.05
 class LogFiles(Protocol):
     """Where the node keeps what containers printed."""
 
-    def log_file(self, namespace: str, pod: str, uid: str, container: str, previous: bool) -> Path:
-        """The file of that container, which need not exist."""
+    def log_file(self, namespace: str, pod: str, uid: str, container: str, previous: bool = False) -> Path | None:
+        """The file of that container's newest process, or of the one before; None when there is none."""
 
 
 class LogOptions(NamedTuple):
@@ -82,7 +82,8 @@ class PodLog:
         self.key = (meta["namespace"], meta["name"])
         self.uid, self.container = meta["uid"], container_of(pod, options.container)
         self._refuse_early(pod, meta["name"])
-        self.path = files.log_file(meta["namespace"], meta["name"], meta["uid"], self.container, options.previous)
+        self._files = files
+        self._meta = meta
         self.scheduled = bool(pod["spec"].get("nodeName"))
 
     def _refuse_early(self, pod: Object, name: str) -> None:
@@ -98,11 +99,12 @@ class PodLog:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes asked for; with `follow`, what is added until the container has ended."""
-        left = self.options.limit
-        place = start_of(self.path, self.options.tail)
+        left, path = self.options.limit, self._path()
+        place = start_of(path, self.options.tail)
         while True:
             over = not self.options.follow or self._ended()  # asked before reading: nothing is written after the end
-            for block in blocks(self.path, place):
+            path = path or self._path()
+            for block in blocks(path, place):
                 place += len(block)
                 given = block if left is None else block[:left]
                 if given:
@@ -114,6 +116,10 @@ class PodLog:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
+    def _path(self) -> Path | None:
+        meta = self._meta
+        return self._files.log_file(meta["namespace"], meta["name"], meta["uid"], self.container, self.options.previous)
+
     def _ended(self) -> bool:
         pod = self.store.get("pods", *self.key)
         if pod is None or pod["metadata"]["uid"] != self.uid:
@@ -123,9 +129,11 @@ class PodLog:
         return "terminated" in (state_of(pod, self.container).get("state") or {})
 
 
-def blocks(path: Path, place: int) -> list[bytes]:
+def blocks(path: Path | None, place: int) -> list[bytes]:
     """What the file holds from there on, in blocks; nothing when there is no file."""
-    found = []
+    found: list[bytes] = []
+    if path is None:
+        return found
     try:
         with path.open("rb") as file:
             file.seek(place)
@@ -136,9 +144,9 @@ def blocks(path: Path, place: int) -> list[bytes]:
     return found
 
 
-def start_of(path: Path, tail: int | None) -> int:
+def start_of(path: Path | None, tail: int | None) -> int:
     """Where the last `tail` lines begin; a last line without its end counts as one."""
-    if tail is None or not path.exists():
+    if tail is None or path is None or not path.exists():
         return 0
     with path.open("rb") as file:
         place = end = file.seek(0, 2)

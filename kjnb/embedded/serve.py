@@ -6,7 +6,10 @@ import asyncio
 import gc
 import logging
 import os
+import random
+import re
 import signal
+import socket
 import sys
 import time
 import uuid
@@ -14,26 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import credentials, defaults, state
+from . import credentials, defaults, state, strategy, wire
 from .api import Api
+from .kubelet import Kubelet
+from .loops import start_loops
 from .server import Context, listen
 from .store import Store
 
 IDLE_SECONDS = 24 * 3600.0
 CHECK_SECONDS = 30.0
+END_SECONDS = 20.0  # for what ignores everything but SIGKILL, and for the last statuses
 LOG = logging.getLogger("kjnb.embedded")
 Object = dict[str, Any]
-
-
-class NoLogs:
-    """Where logs are when there is no node."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def log_file(self, namespace: str, pod: str, uid: str, container: str, previous: bool) -> Path:
-        """A file that is not there."""
-        return self.folder / "none"
 
 
 def own_version() -> str:
@@ -112,7 +107,9 @@ class Cluster:
         self.keep_pods = False
         self.store = Store(folder / "objects.sqlite", clock=now, new_uid=new_uid)
         self.ended = asyncio.Event()
-        self.node: Any = None
+        self.kubelet = Kubelet(
+            self.store, node_name=node_name(), state=folder, clock=now, backoff_base=backoff_base
+        )
 
     async def run(self) -> int:
         """Serve until the end is asked for."""
@@ -121,27 +118,26 @@ class Cluster:
         loop.add_signal_handler(signal.SIGINT, self._end, False)
         loop.add_signal_handler(signal.SIGHUP, self._end, True)
         ensure_objects(self.store, self.root)
-        tasks = self._start_parts()
+        ensure_node(self.store, self.kubelet.node())
+        node = loop.create_task(self.kubelet.run(), name="kubelet")
+        tasks = start_loops(self.store, clock=now, names=new_suffix, backoff_base=self.backoff_base)
         server = self._listen()
         self._quiet_collector()
         tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
-        for task in tasks:
+        for task in (*tasks, node):
             task.add_done_callback(self._part_ended)
         await self.ended.wait()
-        await self._shut(server, tasks)
+        await self._shut(server, tasks, node)
         return 0
-
-    def _start_parts(self) -> list[asyncio.Task[Any]]:
-        tasks: list[asyncio.Task[Any]] = []
-        return tasks
 
     def _listen(self) -> Any:
         made = credentials.ensure(self.folder)
-        files = self.node or NoLogs(self.folder)
         api = Api(self.store, clock=now, new_uid=new_uid)
-        self.context = Context(api, made.token, self.version, files, now)
+        self.context = Context(api, made.token, self.version, self.kubelet, now)
         last = state.announced(self.folder)
-        server, port = listen(self.context, str(made.certificate), str(made.key), self.port or (last.port if last else 0))
+        server, port = listen(
+            self.context, str(made.certificate), str(made.key), self.port or (last.port if last else 0)
+        )
         text = credentials.kubeconfig(port, made.certificate.read_bytes(), made.token)
         credentials.write_private(self.folder / "kubeconfig", text.encode())
         state.announce(self.folder, port, self.version, ready=True)
@@ -172,17 +168,71 @@ class Cluster:
                 LOG.info("nobody asked anything for a day: ending")
                 self.ended.set()
 
-    async def _shut(self, server: Any, tasks: list[asyncio.Task[Any]]) -> None:
+    async def _shut(self, server: Any, tasks: list[asyncio.Task[Any]], node: asyncio.Task[Any]) -> None:
         server.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._shut_node()
+        await ended(tasks)  # before the pods: nobody is to replace them
+        if not self.keep_pods:
+            await self._end_pods()
+            state.withdraw(self.folder)
+        await ended([node])
         self.store.close()
-        state.withdraw(self.folder)
 
-    async def _shut_node(self) -> None:
-        return
+    async def _end_pods(self) -> None:
+        """End what runs here, as a node that shuts down: such an end is told from a failure of the pod's own."""
+        active = [pod for pod in self.store.list("pods") if is_active(pod) and pod["spec"].get("nodeName")]
+        self.kubelet.supervision.send(wire.End())
+        limit = time.monotonic() + END_SECONDS
+        while self.kubelet.active() and any(is_active(self._now_of(pod)) for pod in active) and time.monotonic() < limit:
+            await asyncio.sleep(0.02)
+        for pod in map(self._now_of, active):
+            if (pod.get("status") or {}).get("phase") == "Failed":
+                self.store.update("pods", {**pod, "status": disrupted(pod["status"], now())})
+        await self.store.committed()
+
+    def _now_of(self, pod: Object) -> Object:
+        meta = pod["metadata"]
+        return self.store.get("pods", meta["namespace"], meta["name"]) or {"status": {"phase": "Succeeded"}}
+
+
+async def ended(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel them and wait."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def disrupted(status: Object, at: datetime) -> Object:
+    """A status that says that the node ended the pod, as Kubernetes says it when a node shuts down."""
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "lastTransitionTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reason": "TerminationByKubelet",
+        "message": "Pod was terminated in response to imminent node shutdown.",
+    }
+    others = [one for one in status.get("conditions") or [] if one["type"] != "DisruptionTarget"]
+    told = {"reason": "Terminated", "message": condition["message"], "conditions": [*others, condition]}
+    return {**status, **told}
+
+
+def node_name() -> str:
+    """The host's name as a DNS subdomain."""
+    name = re.sub(r"[^a-z0-9.-]+", "-", socket.gethostname().lower()).strip("-.")
+    return name or "localhost"
+
+
+def new_suffix() -> str:
+    """The five random characters at the end of a pod's name."""
+    return strategy.generated_name("", random.choice)
+
+
+def ensure_node(store: Store, node: Object) -> None:
+    """This machine's Node, with what it has now."""
+    found = store.get("nodes", None, node["metadata"]["name"])
+    if found is None:
+        store.create("nodes", node)
+    else:
+        store.update("nodes", {**node, "metadata": {**found["metadata"], "labels": node["metadata"]["labels"]}})
 
 
 def is_active(pod: Object) -> bool:
@@ -226,4 +276,3 @@ def site_defaults(root: Path) -> dict[str, str]:
         "image": "local://{executable}", "python": "{executable}", "stage": str(root / "runs"),
         "template": json.dumps(patch),
     }  # fmt: skip
-
