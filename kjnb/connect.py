@@ -156,7 +156,8 @@ def configuration(context: str | None, kubeconfig: Path | None = None) -> tuple[
             warnings.simplefilter("ignore")  # of the client's own making, about its temporary files
             kube_config.load_kube_config(where, chosen["name"], loaded, persist_config=False)
     except ConfigException as error:
-        raise UsageError(f"the kubeconfig cannot be used: {error}", fix="kjnb.use('local') needs none") from error
+        what = f"context {context!r} cannot be used: {error}" if context else f"the kubeconfig cannot be used: {error}"
+        raise UsageError(what, fix="kjnb.use('local') needs no kubeconfig") from error
     return _direct(loaded), chosen["name"], chosen["context"].get("namespace") or "default"
 
 

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from kjnb import decode
 from kjnb.cluster import Cluster, Watching
-from kjnb.errors import ClusterError, Expired
+from kjnb.errors import ClusterError, Expired, Unreachable
 from kjnb.model.facts import Fact, JobSeen, PodSeen, Relisted
 
 GATHER_SECONDS = 0.06  # a batch goes out at once when it was quiet, else this long after the one before
@@ -70,10 +72,11 @@ class Feed:
             except Expired:
                 version = ""  # what was missed cannot be told any more: list again
                 failures += 1
-            except ClusterError as error:
+            except (ClusterError, msgspec.MsgspecError) as told:
+                error = told if isinstance(told, ClusterError) else ClusterError(f"an answer cannot be read: {told}")
                 failures += 1
                 self.trouble = None if self._closed.is_set() else error
-                version = version if not error.status else ""
+                version = version if isinstance(told, Unreachable) else ""
             if failures:
                 self._closed.wait(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures - 1, 10)))
 
