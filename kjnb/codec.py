@@ -21,16 +21,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+INDEX: Any = pd.Index  # its types know only indexes of literal kinds
 META = b"kjnb"
 PICKLED = b"kjnb.pickled"
 MOST_PICKLED = 1 << 30  # an Arrow schema holds its metadata in one 2 GB message
 
 
-class NotPlain(TypeError):
+class NotPlainError(TypeError):
     """A value that JSON cannot say exactly."""
 
 
-class Untrusted(Exception):
+class UntrustedError(Exception):
     """Something here is pickled, and its writer is not trusted."""
 
 
@@ -62,21 +63,21 @@ _UNTAGGED: dict[str, Callable[[Any], Any]] = {
     "timedelta": lambda v: datetime.timedelta(*v),
     "NaT": lambda _: pd.NaT,
     "NA": lambda _: pd.NA,
-    "Timedelta": lambda v: pd.Timedelta(np.timedelta64(*v)),
+    "Timedelta": lambda v: pd.Timedelta(np.int64(v[0]).view(f"m8[{v[1]}]")),
     "Timestamp": lambda v: _timestamp(*v),
     "Interval": lambda v: pd.Interval(*v),
     "numpy": lambda v: np.frombuffer(bytes.fromhex(v[1]), dtype=v[0])[0],
     "dict": lambda v: dict(map(tuple, v)),
     "str": lambda v: pd.StringDtype(v[0], na_value=np.nan if v[1] else pd.NA),
     "dtype": pd.api.types.pandas_dtype,
-    "Range": lambda v: pd.RangeIndex(*v[:3], name=v[3]),
+    "Range": lambda v: pd.RangeIndex(v[0], v[1], v[2], name=v[3]),
     "Index": lambda v: pd.Index(v[0], dtype=v[1], name=v[2]),
     "MultiIndex": lambda v: pd.MultiIndex(levels=v[0], codes=v[1], names=v[2], verify_integrity=False),
 }
 
 
 def _timestamp(value: int, unit: str, zone: str | None) -> pd.Timestamp:
-    naive = pd.Timestamp(np.datetime64(value, unit))
+    naive = pd.Timestamp(np.int64(value).view(f"M8[{unit}]"))
     return naive.tz_localize("UTC").tz_convert(zone) if zone else naive
 
 
@@ -91,7 +92,7 @@ def plain(value: Any, *, pickled: bool = False) -> Any:
         return {k: plain(v, pickled=pickled) for k, v in value.items()}
     try:
         tag, content = _tagged(value, kind)
-    except NotPlain:
+    except NotPlainError:
         if not pickled:
             raise
         return {"$": "pickle", "v": base64.b64encode(pickle_bytes(value)).decode()}
@@ -115,14 +116,14 @@ def _tagged(value: Any, kind: type) -> tuple[str, Any]:
         return _tagged_dtype(value)
     if isinstance(value, pd.Index):
         return _tagged_index(value)
-    raise NotPlain(f"{kind.__name__} has no exact form in JSON")
+    raise NotPlainError(f"{kind.__name__} has no exact form in JSON")
 
 
 def _zone_name(value: pd.Timestamp) -> str:
     name = str(value.tz)
     again = pd.Timestamp(0, tz="UTC").tz_convert(name) if name else None
     if again is None or type(again.tz) is not type(value.tz) or again.tz != value.tz:
-        raise NotPlain(f"the time zone {value.tz!r} has no name")
+        raise NotPlainError(f"the time zone {value.tz!r} has no name")
     return name
 
 
@@ -136,7 +137,7 @@ def _tagged_dtype(dtype: Any) -> tuple[str, Any]:
         again = None
     same_zone = type(getattr(again, "tz", None)) is type(getattr(dtype, "tz", None))
     if again is None or again != dtype or type(again) is not type(dtype) or not same_zone:
-        raise NotPlain(f"the dtype {dtype!r} has no name")
+        raise NotPlainError(f"the dtype {dtype!r} has no name")
     return "dtype", name
 
 
@@ -146,19 +147,19 @@ def _tagged_index(index: pd.Index) -> tuple[str, Any]:
     if type(index) is pd.MultiIndex:
         return "MultiIndex", [list(index.levels), [codes.tolist() for codes in index.codes], list(index.names)]
     if type(index) in (pd.CategoricalIndex, pd.PeriodIndex) or getattr(index, "freq", None) is not None:
-        raise NotPlain(f"a {type(index).__name__} is not plain")
+        raise NotPlainError(f"a {type(index).__name__} is not plain")
     values = index.to_numpy() if isinstance(index.dtype, np.dtype) else index.array
     content = [list(values), index.dtype, index.name]
     if values.dtype.kind in "biuf":
         content[0] = values.tolist()
-    again = pd.Index(content[0], dtype=index.dtype, name=index.name)
+    again = INDEX(content[0], dtype=index.dtype, name=index.name)
     if not (again.identical(index) and list(map(type, again)) == list(map(type, index))):
-        raise NotPlain("this index is not made again from its values")
+        raise NotPlainError("this index is not made again from its values")
     return "Index", content
 
 
 def unplain(value: Any, *, trust: bool = False) -> Any:
-    """The value that `plain` was given; pickled pieces are an Untrusted error without `trust`."""
+    """The value that `plain` was given; pickled pieces are an UntrustedError without `trust`."""
     if type(value) is list:
         return [unplain(v, trust=trust) for v in value]
     if type(value) is not dict:
@@ -181,7 +182,7 @@ def pickle_bytes(value: Any) -> bytes:
 def load_pickle(content: Any, *, trust: bool) -> Any:
     """Unpickle, if the writer is trusted."""
     if not trust:
-        raise Untrusted("it holds pickled values")
+        raise UntrustedError("it holds pickled values")
     return pickle.loads(content)
 
 
@@ -239,13 +240,13 @@ def _encode_numpy(values: pd.Series | pd.Index, dtype: np.dtype[Any]) -> tuple[d
 
 
 def _encode_text(values: np.ndarray[Any, Any]) -> tuple[dict[str, Any], pa.Array] | None:
-    """Objects of exactly one type that Arrow gives back as it is, with one kind of missing value."""
+    """Objects of one type that Arrow gives back exactly, with one kind of missing value."""
     kinds = set(map(type, values))
     missing = kinds & {type(None), float}
     content = kinds - missing
-    if len(content) != 1 or len(missing) == 2:
+    if len(content) > 1 or len(missing) == 2:
         return None
-    arrow = {str: pa.large_string(), bytes: pa.large_binary(), datetime.date: pa.date32()}.get(content.pop())
+    arrow = {str: pa.large_string(), bytes: pa.large_binary(), datetime.date: pa.date32()}.get(content.pop() if content else str)
     if arrow is None:
         return None
     nan = float in missing
@@ -295,7 +296,8 @@ def decode_column(how: dict[str, Any], array: pa.Array | pa.ChunkedArray, *, tru
     if way == "extension":
         return unplain(how["dtype"]).__from_arrow__(array)
     if way == "arrow":
-        return pd.ArrowDtype(array.type).__from_arrow__(array)
+        arrow: Any = pd.ArrowDtype(array.type)
+        return arrow.__from_arrow__(array)
     return _objects(array, how["nan"])
 
 
@@ -323,7 +325,7 @@ def _objects(array: pa.Array | pa.ChunkedArray, nan: bool) -> Any:
     if pa.types.is_date32(array.type):
         values = np.fromiter(array.to_pylist(), dtype=object, count=len(array))
     if nan:
-        values[np.equal(values, None)] = np.nan
+        values[pd.isna(values)] = np.nan
     return values
 
 
@@ -355,17 +357,18 @@ def _encode_index(index: pd.Index) -> tuple[dict[str, Any], list[tuple[dict[str,
 def _decode_index(meta: dict[str, Any], columns: list[Any], *, trust: bool) -> pd.Index:
     about = meta["index"]
     if about["kind"] in ("range", "taken"):
-        index = pd.RangeIndex(*about["range"], name=unplain(about["name"], trust=trust))
+        start, stop, step = about["range"]
+        index = pd.RangeIndex(start, stop, step, name=unplain(about["name"], trust=trust))
         return index.take(columns[0]) if about["kind"] == "taken" else index[slice(*meta.get("span", (None,)))]
     names = unplain(about["names"], trust=trust)
     if about["kind"] == "multi":
         levels = unplain(about["levels"], trust=trust)
         return pd.MultiIndex(levels=levels, codes=columns, names=names, verify_integrity=False)
     values = columns[0]
-    index = pd.Index(values, dtype=values.dtype, name=names[0], copy=False)
-    if about["freq"] and isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
-        index.freq = about["freq"]
-    return index
+    one: Any = INDEX(values, dtype=values.dtype, name=names[0], copy=False)
+    if about["freq"]:
+        one = type(one)(one, freq=about["freq"])
+    return one
 
 
 def decode_index(meta: dict[str, Any], batch: pa.RecordBatch, width: int, *, trust: bool) -> pd.Index:
@@ -422,7 +425,7 @@ def build_frame(meta: dict[str, Any], columns: list[Any], index: pd.Index, label
         n: pd.Series(v, index=index, dtype=v.dtype, copy=False) if v.dtype == object else v
         for n, v in enumerate(columns)
     }
-    frame = pd.DataFrame(series, index=index, copy=False)
+    frame: Any = pd.DataFrame(series, index=index, copy=False)
     if meta.get("series"):
         one = frame[0].rename(labels[0])
         one.attrs = unplain(meta["attrs"], trust=trust)
@@ -446,7 +449,7 @@ def encode_result(value: Any) -> tuple[str, bytes | pa.Buffer]:
     else:
         try:
             return "json", json.dumps(plain(value)).encode()
-        except (NotPlain, RecursionError, UnicodeEncodeError):
+        except (NotPlainError, RecursionError, UnicodeEncodeError):
             pass
     return "pickle", pickle_bytes(value)
 
@@ -471,7 +474,7 @@ def _encode_table(value: pd.DataFrame | pd.Series) -> pa.Buffer | None:
 
 
 def decode_result(kind: str, content: Any, *, trust: bool = False) -> Any:
-    """What `encode_result` was given; an Untrusted error where that would unpickle."""
+    """What `encode_result` was given; an UntrustedError where that would unpickle."""
     if kind == "json":
         return unplain(json.loads(bytes(content)), trust=trust)
     if kind == "pickle":

@@ -1,4 +1,4 @@
-"""Results of the indexes as one value: pure, in index order, with dtypes, categories, index and missing values intact."""
+"""Results of the indexes as one value: pure, in index order, dtypes, categories and index intact."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _set(frame: pd.DataFrame, name: Any, column: pd.Series[Any]) -> pd.DataFrame
 
 def with_same_categories(series: list[pd.Series[Any]]) -> list[pd.Series[Any]]:
     """Categorical Series with the union of their categories, so that they stay categorical together."""
-    dtypes = [one.dtype for one in series]
+    dtypes: list[Any] = [one.dtype for one in series]
     if not all(isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes) or all(d == dtypes[0] for d in dtypes):
         return series
     if any(dtype.ordered for dtype in dtypes):

@@ -18,7 +18,7 @@ from typing import Any
 FORMAT = 1
 
 
-class Torn(Exception):
+class TornError(Exception):
     """A file of the stage is shorter or other than what was written."""
 
 
@@ -97,6 +97,7 @@ def commit(layout: Layout, index: int, attempt: str, kind: str, content: Any) ->
 
 
 def write(path: Path, content: Any) -> None:
+    """Write a file that nobody reads before it is whole."""
     with open(path, "wb") as file:
         file.write(content)
 
@@ -123,7 +124,7 @@ def read_commit(layout: Layout, index: int) -> dict[str, Any] | None:
 
 
 def _torn(index: int) -> dict[str, Any]:
-    raise Torn(f"commits/{index:05d} is damaged")
+    raise TornError(f"commits/{index:05d} is damaged")
 
 
 def read_result(layout: Layout, claim: Mapping[str, Any]) -> bytes:
@@ -132,7 +133,7 @@ def read_result(layout: Layout, claim: Mapping[str, Any]) -> bytes:
     try:
         content = (layout.results / name).read_bytes()
     except FileNotFoundError:
-        raise Torn(f"results/{name} is gone") from None
+        raise TornError(f"results/{name} is gone") from None
     if len(content) != claim["length"] or checksum(content) != claim["checksum"]:
-        raise Torn(f"results/{name} is not what was committed: {len(content):,} of {claim['length']:,} bytes")
+        raise TornError(f"results/{name} is not what was committed: {len(content):,} of {claim['length']:,} bytes")
     return content

@@ -1,4 +1,4 @@
-"""Which modules must travel as source: those outside site-packages that the task uses, and what they import beside them.
+"""Which modules must travel as source: those outside site-packages that it uses, and what they import.
 
 They are read from disk at every launch, so that a helper edited since it was imported runs in its new version.
 """
@@ -21,10 +21,10 @@ COMPILED = (".so", ".pyd")
 def local_file(name: str, beside: str = "") -> Path | None:
     """Where a top-level or imported module lies, if that is outside the standard library and site-packages."""
     module = sys.modules.get(name)
-    origin = getattr(module, "__file__", None)
+    origin: str | None = getattr(module, "__file__", None)
     if module is None:
-        path = ([beside] if beside else []) + sys.path
-        found = None if "." in name else importlib.machinery.PathFinder.find_spec(name, path)
+        folders = ([beside] if beside else []) + sys.path
+        found = None if "." in name else importlib.machinery.PathFinder.find_spec(name, folders)
         origin = found.origin if found else None
     if not origin or origin in ("built-in", "frozen") or not os.path.isfile(origin):
         return None

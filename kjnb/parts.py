@@ -169,7 +169,7 @@ def _first_bad(values: Any) -> int:
     for row, value in enumerate(values):
         try:
             codec.pickle_bytes(value)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever an object's own pickling raises
             return row
     return 0
 

@@ -52,7 +52,7 @@ class Stage:
         return self._names.run.is_file()
 
     def facts(self) -> dict[str, Any]:
-        """run.json: name, fingerprint, launch, owner, plan, jobs, spec, versions, seed, …; StageError if there is none."""
+        """run.json: name, fingerprint, launch, owner, plan, jobs, spec, versions, seed, …; or StageError."""
         facts: dict[str, Any] = self._json(self._names.run, "no run lies here")
         return facts
 
@@ -61,16 +61,15 @@ class Stage:
         self._save(self._names.run, json.dumps(facts).encode())
 
     def put(self, task: Task, parts_: Partitions, facts: dict[str, Any]) -> list[str]:
-        """Write a run, run.json last; parts that are here already are not written again. Returns lines worth showing."""
+        """Write a run, run.json last; parts that are here already are not written again. Returns lines to show."""
         names = self._names
         with self._errors("cannot be written"):
             for folder in (self.root, *names.folders()):
                 folder.mkdir(parents=True, exist_ok=True)
-            notes = self._put_parts(parts_)
+            notes = self._put_parts(parts_, facts)
             self._put_worker()
-            for folder, files in ((names.src, task.modules),):
-                for relative, content in files.items():
-                    self._save(folder / relative, content)
+            for relative, content in task.modules.items():
+                self._save(names.src / relative, content)
             for name, path in task.files:
                 _copy(Path(path), names.files / name)
             self._save(names.task, task.payload)
@@ -85,8 +84,8 @@ class Stage:
         for file in sorted(source.glob("*.py")):
             self._save(self._names.lib / "cloudpickle" / file.name, file.read_bytes())
 
-    def _put_parts(self, parts_: Partitions) -> list[str]:
-        content = parts.digest(parts_)
+    def _put_parts(self, parts_: Partitions, facts: dict[str, Any]) -> list[str]:
+        content = facts.get("parts") or parts.digest(parts_)
         known = self._names.digest
         if known.is_file() and known.read_text() == content and self._names.offsets.is_file():
             return []
@@ -153,7 +152,7 @@ class Stage:
     def _decoded(self, index: int, kind: str, content: bytes, trust: bool) -> Any:
         try:
             return codec.decode_result(kind, content, trust=trust)
-        except codec.Untrusted:
+        except codec.UntrustedError:
             whose = f"another user's run ({self.url})"
             raise StageError(f"the result of index {index} is pickled, in {whose}", fix=TRUST) from None
 
@@ -280,9 +279,9 @@ class Stage:
         """What the file system and the worker's files say, as a StageError."""
         try:
             yield
-        except codec.Untrusted:
+        except codec.UntrustedError:
             raise StageError(f"{self.url} holds pickled values of another user", fix=TRUST) from None
-        except layout.Torn as error:
+        except layout.TornError as error:
             raise StageError(f"{self.url} {what}: {error}", fix="launch again with fresh=True") from error
         except OSError as error:
             raise StageError(f"{self.url} {what}: {error}", fix="check its disk and its permissions") from error

@@ -24,6 +24,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,15 +52,16 @@ def _beside(name: str) -> ModuleType:
 
 if TYPE_CHECKING or __package__:
     from kjnb import codec
-    from kjnb.layout import Layout, Torn, commit, read_commit, write
+    from kjnb.layout import Layout, TornError, commit, read_commit, write
 else:
     codec = _beside("codec")
     layout = _beside("layout")
-    Layout, Torn, write = layout.Layout, layout.Torn, layout.write
+    Layout, TornError, write = layout.Layout, layout.TornError, layout.write
     commit, read_commit = layout.commit, layout.read_commit
 
 
-class Attempt(NamedTuple):
+@dataclass(frozen=True)
+class Attempt:
     """Who tries: the pod and its index."""
 
     index: int
@@ -76,7 +78,7 @@ class Attempt(NamedTuple):
         return cls(int(environ["JOB_COMPLETION_INDEX"]), uid, pod, environ.get("KJNB_NODE", ""), time.time())
 
 
-class Unloadable(Exception):
+class UnloadableError(Exception):
     """The task cannot be loaded here; the sentence says why."""
 
 
@@ -97,11 +99,11 @@ def read_part(layout: Layout, index: int, *, trust: bool = True) -> Any:
     with open(layout.offsets, "rb") as file:
         _, completions, _, prefix, size, _ = _entry(file.fileno(), 0)
         if not 0 <= index < completions:
-            raise Torn(f"index {index} of a run with {completions} parts")
+            raise TornError(f"index {index} of a run with {completions} parts")
         row, rows, start, length, other, other_length = _entry(file.fileno(), index + 1)
     with open(layout.parts, "rb") as file:
         if os.fstat(file.fileno()).st_size < size:
-            raise Torn(f"{layout.parts} is shorter than it was written")
+            raise TornError(f"{layout.parts} is shorter than it was written")
         schema = pa.ipc.read_schema(pa.py_buffer(os.pread(file.fileno(), prefix, 0)))
         first = start - start % mmap.ALLOCATIONGRANULARITY
         mapped = mmap.mmap(file.fileno(), start - first + length, access=mmap.ACCESS_COPY, offset=first)
@@ -115,7 +117,7 @@ def read_part(layout: Layout, index: int, *, trust: bool = True) -> Any:
 def _entry(descriptor: int, number: int) -> tuple[int, ...]:
     content = os.pread(descriptor, ENTRY, number * ENTRY)
     if len(content) != ENTRY:
-        raise Torn("parts/offsets.bin is shorter than it was written")
+        raise TornError("parts/offsets.bin is shorter than it was written")
     return tuple(int.from_bytes(content[n : n + 8], "little") for n in range(0, ENTRY, 8))
 
 
@@ -123,7 +125,7 @@ def _span(path: Path, start: int, length: int) -> bytes:
     with open(path, "rb") as file:
         content = os.pread(file.fileno(), length, start)
     if len(content) != length:
-        raise Torn(f"{path} is shorter than it was written")
+        raise TornError(f"{path} is shorter than it was written")
     return content
 
 
@@ -167,7 +169,7 @@ def check_versions(wanted: Mapping[str, str]) -> None:
         digits = SAME_DIGITS.get(library, 0)
         here = version(library)
         if digits and here.split(".")[:digits] != text.split(".")[:digits]:
-            raise Unloadable(
+            raise UnloadableError(
                 f"the notebook has {library} {text}, this pod's image has {library} {here or 'not at all'}: "
                 f"use an image with {library} {'.'.join(text.split('.')[:digits])}"
             )
@@ -205,20 +207,20 @@ def _is_stage(first: list[str], layout: Layout) -> bool:
 
 
 def load_task(layout: Layout) -> dict[str, Any]:
-    """The task, or Unloadable with what is missing here."""
+    """The task, or UnloadableError with what is missing here."""
     try:
         task: dict[str, Any] = pickle.loads(layout.task.read_bytes())
     except ImportError as error:
-        raise Unloadable(f"the task needs {error.name or error}, which this pod's image cannot import") from error
+        raise UnloadableError(f"the task needs {error.name or error}, which this pod's image cannot import") from error
     return task
 
 
 # ---------------------------------------------------------------- what went wrong
 
 
-def own_frames(error: BaseException, sources: Mapping[str, str], src: str) -> list[traceback.FrameSummary]:
+def own_frames(error: BaseException | None, sources: Mapping[str, str], src: str) -> list[traceback.FrameSummary]:
     """The frames of the user's own code: the cell, the function, the shipped modules."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = traceback.extract_tb(error.__traceback__) if error else []
     return [f for f in frames if f.filename in sources or f.filename.startswith(src + os.sep)]
 
 
@@ -252,7 +254,8 @@ def describe(error: BaseException, sources: Mapping[str, str], src: str) -> dict
     message = _message(error)
     first = re.sub(r"0x[0-9a-f]+|\d+", "#", message.strip().partition("\n")[0])[:100]
     group = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    shown = "".join(traceback.format_exception(error)) + (f"-> {hint}\n" if hint else "")
+    chain = own_frames(error.__cause__ or error.__context__, sources, src)  # how a library came to it is of no use
+    shown = "".join(traceback.format_exception(error, chain=bool(chain))) + (f"-> {hint}\n" if hint else "")
     return {
         "type": type(error).__name__,
         "message": message,
@@ -267,7 +270,7 @@ def describe(error: BaseException, sources: Mapping[str, str], src: str) -> dict
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the user's own __str__
         return "(its message cannot be shown)"
 
 
@@ -364,7 +367,7 @@ def main(root: str, environ: Mapping[str, str] = os.environ) -> int:
             about = json.loads(layout.about.read_bytes())
             prepare(layout, about)
             task = load_task(layout)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the entrance
             return _failed(layout, attempt, error, TASK_UNLOADABLE, {})
         return _run(layout, attempt, about, task)
 
@@ -377,11 +380,11 @@ def _run(layout: Layout, attempt: Attempt, about: Mapping[str, Any], task: Mappi
         seed(about["seed"], attempt.index)
         value = call(task, part, attempt.index, about["completions"])
         del part
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the entrance: sys.exit and Ctrl-C of the task as well
         return _failed(layout, attempt, error, exit_code(error, tuple(about["retry_on"])), sources, rows)
     try:
         kind, content = codec.encode_result(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever an object's own pickling raises
         reason = TypeError(f"the result, a {type(value).__name__}, cannot be pickled: {error}")
         return _failed(layout, attempt, reason.with_traceback(None), FATAL, sources, rows)
     try:
