@@ -79,6 +79,10 @@ class Kubelet:
         """How many pods have something running or to run."""
         return len(self.lives)
 
+    async def end(self) -> None:
+        """End all pods and their supervisor; after `run` was cancelled. Without this, they go on for the next server."""
+        await self.supervision.end()
+
     async def run(self) -> None:
         """Take in what is there, then follow pods and processes."""
         self.logs.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -39,8 +39,12 @@ def boot_id() -> str:
 
 
 def is_alive(pid: int, ticks: int) -> bool:
-    """Whether that very process, and not one that has its number now, is there."""
-    return bool(ticks) and start_time(pid) == ticks
+    """Whether that very process, and not one that has its number now, is there and has not ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
+    except (OSError, IndexError):
+        return False
+    return fields[0] != b"Z" and int(fields[19]) == ticks
 
 
 def children(pid: int) -> list[int]:

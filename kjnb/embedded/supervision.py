@@ -17,7 +17,7 @@ START_WITHIN = 20.0  # seconds until a supervisor that was started must answer
 RETRY = 0.02  # seconds
 
 
-class SupervisorMissing(RuntimeError):
+class SupervisorMissingError(RuntimeError):
     """No supervisor could be started; its log says why."""
 
 
@@ -32,10 +32,11 @@ class Supervision:
         self.state = state
         self._python = python
         self._writer: asyncio.StreamWriter | None = None
+        self._ending = False
 
     async def reports(self) -> AsyncIterator[list[wire.Report]]:
-        """Batches of reports, in the order in which they were told."""
-        while True:
+        """Batches of reports, in the order in which they were told; over only after an End."""
+        while not self._ending:
             reader, self._writer = await self._connect()
             frames = wire.reports()
             self.send(wire.List())
@@ -47,7 +48,8 @@ class Supervision:
             self._writer.close()
 
     def send(self, order: wire.Order) -> None:
-        """Give an order."""
+        """Give an order; after End no other supervisor is started."""
+        self._ending = self._ending or isinstance(order, wire.End)
         if self._writer is not None and not self._writer.is_closing():
             self._writer.write(wire.frame(order))
 
@@ -56,17 +58,28 @@ class Supervision:
         if self._writer is not None:
             self._writer.close()
 
+    async def end(self, within: float = 20.0) -> None:
+        """End the supervisor and every container, if there is one. Not while `reports` is read: that would start another."""
+        with contextlib.suppress(OSError, TimeoutError):
+            reader, writer = await asyncio.open_unix_connection(str(socket_path(self.state)))
+            writer.write(wire.frame(wire.End()))
+            async with asyncio.timeout(within):
+                while await reader.read(1 << 16):
+                    continue
+            writer.close()
+
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_WITHIN
         child: subprocess.Popen[bytes] | None = None
         while loop.time() < deadline:
-            with contextlib.suppress(OSError):
-                return await asyncio.open_unix_connection(str(socket_path(self.state)), limit=1 << 18)
             if child is None or child.poll() is not None:
-                child = spawn(self.state, self._python)
+                with contextlib.suppress(OSError):
+                    return await asyncio.open_unix_connection(str(socket_path(self.state)), limit=1 << 18)
+                if child is None or child.returncode:
+                    child = spawn(self.state, self._python)
             await asyncio.sleep(RETRY)
-        raise SupervisorMissing(f"the supervisor does not answer; see {self.state / 'supervisor.log'}")
+        raise SupervisorMissingError(f"the supervisor does not answer; see {self.state / 'supervisor.log'}")
 
 
 def spawn(state: Path, python: str = sys.executable) -> subprocess.Popen[bytes]:

@@ -481,6 +481,8 @@ def main(state: Path) -> int:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return 0
         raise
+    if os.fork():
+        os._exit(0)  # whoever started us waits for this one, and nobody has to wait for the supervisor
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
     Supervisor(state).run()
