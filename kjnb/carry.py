@@ -42,7 +42,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Note, then let cloudpickle do its work."""
         if isinstance(obj, types.ModuleType):
             self.names.add(obj.__name__)
-        elif isinstance(obj, types.FunctionType | type):
+        elif isinstance(obj, types.FunctionType | type) and by_name(obj):
             self.names.add(str(obj.__module__))
         if isinstance(obj, types.FunctionType) and not by_name(obj):
             self.codes.append(obj.__code__)

@@ -43,13 +43,17 @@ def sources(names: Iterable[str]) -> dict[str, bytes]:
     """The files, by their path under a folder of sources, that make these modules importable elsewhere."""
     files: dict[str, bytes] = {}
     waiting, seen = [(name, "") for name in sorted(set(names))], {"__main__"}
+    whole: set[str] = set()  # packages that travel already, with all their modules
     while waiting:
         name, beside = waiting.pop()
-        if name in seen:
+        top = name.partition(".")[0]
+        if name in seen or top in whole:
             continue
         seen.add(name)
-        top = name.partition(".")[0]
-        new = _package(top, beside) or _module(name, beside)
+        package = _package(top, beside)
+        if package:
+            whole.add(top)
+        new = package or _module(name, beside)
         files |= new
         for relative, content in new.items():
             if relative.endswith(".py"):
