@@ -47,7 +47,7 @@ def heatmap(state: RunState, grid: Any, labels: Sequence[str] | None) -> dict[st
     names = [f"index {i}" + (f" · {html.escape(labels[i])}" if labels else "") for i in range(state.completions)]
     return {
         "type": "heatmap",
-        "z": grid,
+        "z": numbers(grid),
         "customdata": shaped(names, grid.shape),
         "text": shaped(hover_words(state), grid.shape),
         "hovertemplate": "%{customdata} · %{text}<extra></extra>",
@@ -62,6 +62,11 @@ def heatmap(state: RunState, grid: Any, labels: Sequence[str] | None) -> dict[st
         "yaxis": "y",
         "name": "",
     }
+
+
+def numbers(grid: Any) -> list[list[int | None]]:
+    """The map's numbers as JSON can say them: a widget's message with a NaN in it is none."""
+    return [[None if value != value else int(value) for value in row] for row in grid.tolist()]
 
 
 def gap(width: int) -> int:
