@@ -10,7 +10,9 @@ def main() -> int:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(prog="python -m kjnb.embedded", description=__doc__)
     parser.add_argument("--home", help="where the state is kept (default: KJNB_HOME, or ~/.kjnb)")
-    parser.add_argument("--backoff-base", type=float, default=10.0, help="seconds before the first retry, doubled each time")
+    parser.add_argument(
+        "--backoff-base", type=float, default=10.0, help="seconds before the first retry, doubled each time"
+    )
     parser.add_argument("--port", type=int, default=0, help="0: the last one if it is free, else any")
     asked = parser.parse_args()
     from .serve import serve

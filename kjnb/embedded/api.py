@@ -53,8 +53,9 @@ class Api:
         return obj
 
     def list(self, resource: Resource, namespace: str | None, test: selectors.Test | None) -> list[Object]:
-        """The objects that pass the selectors."""
-        found = self.store.list(resource.plural, namespace)
+        """The objects that pass the selectors, by name; Events in the order in which things happened."""
+        listed = self.store.oldest_first if resource.plural == "events" else self.store.list
+        found = listed(resource.plural, namespace)
         return found if test is None else [obj for obj in found if test(obj)]
 
     # -- writing
@@ -68,6 +69,7 @@ class Api:
         self._namespace_open(resource, namespace)
         obj = strategy.new_object(resource, {**obj, "metadata": meta}, self.new_uid())
         self._check(resource, obj, resource.check(obj))
+        obj = strategy.labelled(resource, obj)
         if options.dry_run:
             if self.store.get(resource.plural, namespace, meta["name"]):
                 raise status.already_exists(resource.plural, resource.group, meta["name"])
@@ -86,11 +88,20 @@ class Api:
         obj, warnings = self.read(resource, body, options)
         meta = self._placed(resource, namespace, obj.get("metadata") or {})
         if meta.get("name", name) != name:
-            raise status.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+            raise status.bad_request(
+                f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
+            )
         return self._replace(resource, {**obj, "metadata": {**meta, "name": name}}, old, subresource, options, warnings)
 
     def patch(
-        self, resource: Resource, namespace: str | None, name: str, subresource: str | None, how: str, body: Any, options: Options
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        subresource: str | None,
+        how: str,
+        body: Any,
+        options: Options,
     ) -> Written:
         """An object's new state, as a change of what it is."""
         old = self.get(resource, namespace, name)
@@ -111,7 +122,13 @@ class Api:
         return patches.strategic_merge(old, body, schema.shape, resource.kind)
 
     def _replace(
-        self, resource: Resource, obj: Object, old: Object, subresource: str | None, options: Options, warnings: list[str]
+        self,
+        resource: Resource,
+        obj: Object,
+        old: Object,
+        subresource: str | None,
+        options: Options,
+        warnings: list[str],
     ) -> Written:
         given = obj["metadata"]
         if given.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
@@ -119,7 +136,9 @@ class Api:
         if given.get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
             raise status.conflict(resource.plural, resource.group, old["metadata"]["name"])
         new = strategy.new_state(resource, obj, old, subresource)
-        check = job_rules.status_update if subresource == "status" and resource.plural == "jobs" else resource.check_update
+        check = (
+            job_rules.status_update if subresource == "status" and resource.plural == "jobs" else resource.check_update
+        )
         self._check(resource, new, check(new, old) if subresource != "status" or resource.plural == "jobs" else [])
         if options.dry_run:
             return Written(new, warnings)
@@ -162,7 +181,9 @@ class Api:
         wanted = options.get("preconditions") or {}
         for part, word in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
             if part in wanted and wanted[part] != meta[part]:
-                why = f"Precondition failed: {word} in precondition: {wanted[part]}, {word} in object meta: {meta[part]}"
+                why = (
+                    f"Precondition failed: {word} in precondition: {wanted[part]}, {word} in object meta: {meta[part]}"
+                )
                 raise status.conflict(resource.plural, resource.group, meta["name"], why)
 
     def _empty(self, namespace: str) -> None:
@@ -200,7 +221,9 @@ class Api:
         if not resource.namespaced:
             return {name: value for name, value in meta.items() if name != "namespace"}
         if given and given != namespace:
-            raise status.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+            raise status.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
         return {**meta, "namespace": namespace}
 
     def _namespace_open(self, resource: Resource, namespace: str | None) -> None:
@@ -210,7 +233,9 @@ class Api:
         if home is None:
             raise status.not_found("namespaces", "", namespace or "")
         if home["metadata"].get("deletionTimestamp"):
-            raise status.forbidden(f"unable to create new content in namespace {namespace} because it is being terminated")
+            raise status.forbidden(
+                f"unable to create new content in namespace {namespace} because it is being terminated"
+            )
 
     def _check(self, resource: Resource, obj: Object, found: list[status.FieldError]) -> None:
         if found:
@@ -225,7 +250,9 @@ def deletion_options(options: Object) -> tuple[int | None, str | None]:
     if propagation not in (None, *deletion.FINALIZER_OF):
         known = ", ".join(f'"{one}"' for one in (*deletion.FINALIZER_OF, "nil"))
         error = status.FieldError(
-            "propagationPolicy", "FieldValueNotSupported", f'Unsupported value: "{propagation}": supported values: {known}'
+            "propagationPolicy",
+            "FieldValueNotSupported",
+            f'Unsupported value: "{propagation}": supported values: {known}',
         )
         raise status.invalid("DeleteOptions", "meta.k8s.io", "", [error])
     grace = options.get("gracePeriodSeconds")

@@ -76,7 +76,15 @@ def self_signed() -> tuple[bytes, bytes]:
 
 def _usage(x509: object) -> object:
     on = {"digital_signature": True, "key_cert_sign": True}
-    off = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign", "encipher_only", "decipher_only")
+    off = (
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
     return x509.KeyUsage(**on, **dict.fromkeys(off, False))  # type: ignore[attr-defined]
 
 

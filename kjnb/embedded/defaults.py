@@ -136,7 +136,11 @@ def pod(obj: Object) -> Object:
     tolerated = {one.get("key") for one in spec.get("tolerations") or []}
     added = [one for one in DEFAULT_TOLERATIONS if one["key"] not in tolerated]
     spec["tolerations"] = [*(spec.get("tolerations") or []), *added]
-    return {**obj, "spec": spec, "status": {"phase": "Pending", "qosClass": qos_class(spec), **(obj.get("status") or {})}}
+    return {
+        **obj,
+        "spec": spec,
+        "status": {"phase": "Pending", "qosClass": qos_class(spec), **(obj.get("status") or {})},
+    }
 
 
 def requests_from_limits(one: Object) -> Object:
@@ -151,10 +155,16 @@ def requests_from_limits(one: Object) -> Object:
 def qos_class(spec: Object) -> str:
     """Guaranteed, Burstable or BestEffort, from the containers' resources."""
     every = [*spec.get("containers", ()), *spec.get("initContainers", ())]
-    pairs = [((c.get("resources") or {}).get("requests") or {}, (c.get("resources") or {}).get("limits") or {}) for c in every]
+    pairs = [
+        ((c.get("resources") or {}).get("requests") or {}, (c.get("resources") or {}).get("limits") or {})
+        for c in every
+    ]
     if not any(requests or limits for requests, limits in pairs):
         return "BestEffort"
-    exact = all(limits.keys() >= {"cpu", "memory"} and all(requests.get(k) == limits[k] for k in ("cpu", "memory")) for requests, limits in pairs)
+    exact = all(
+        limits.keys() >= {"cpu", "memory"} and all(requests.get(k) == limits[k] for k in ("cpu", "memory"))
+        for requests, limits in pairs
+    )
     return "Guaranteed" if exact else "Burstable"
 
 
@@ -162,7 +172,12 @@ def namespace(obj: Object) -> Object:
     """A namespace is active and finalized by Kubernetes, and can be selected by its name."""
     meta = obj["metadata"]
     labels = {"kubernetes.io/metadata.name": meta.get("name", ""), **(meta.get("labels") or {})}
-    return {**obj, "metadata": {**meta, "labels": labels}, "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+    return {
+        **obj,
+        "metadata": {**meta, "labels": labels},
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    }
 
 
 def secret(obj: Object) -> Object:

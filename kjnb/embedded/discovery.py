@@ -68,7 +68,9 @@ def resource_list(name: str, number: str) -> Object:
     rows = [row for one in RESOURCES if (one.group, one.version) == (name, number) for row in resource_rows(one)]
     if name in REVIEWS:
         plural, kind = REVIEWS[name]
-        rows.append({"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]})
+        rows.append(
+            {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
+        )
     said = f"{name}/{number}" if name else number
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": said, "resources": rows}
 
@@ -85,7 +87,13 @@ def resource_rows(one: Resource) -> list[Object]:
         row["categories"] = list(one.categories)
     verbs = {"status": ["get", "patch", "update"], "log": ["get"]}
     below = [
-        {"name": f"{one.plural}/{sub}", "singularName": "", "namespaced": one.namespaced, "kind": one.kind, "verbs": verbs[sub]}
+        {
+            "name": f"{one.plural}/{sub}",
+            "singularName": "",
+            "namespaced": one.namespaced,
+            "kind": one.kind,
+            "verbs": verbs[sub],
+        }
         for sub in one.subresources
     ]
     return [row, *below]
@@ -150,7 +158,11 @@ def type_schema(kind: str) -> Object:
 
 def field_schema(found: schema.Field) -> Object:
     """One field; lists say how a strategic merge patch merges them."""
-    inner = {"$ref": f"#/components/schemas/{_named(found.type)}"} if found.type in FIELDS else JSON_TYPES.get(found.type, {"type": "string"})
+    inner = (
+        {"$ref": f"#/components/schemas/{_named(found.type)}"}
+        if found.type in FIELDS
+        else JSON_TYPES.get(found.type, {"type": "string"})
+    )
     if not found.many:
         return dict(inner)
     merged = {"x-kubernetes-patch-strategy": "merge", "x-kubernetes-patch-merge-key": found.key} if found.key else {}

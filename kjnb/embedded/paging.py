@@ -16,13 +16,13 @@ def page(found: list[Object], limit: str, mark: str, version: str) -> tuple[list
     """(the page, the list's metadata). The mark is where the last page ended and the version of the first one. 400."""
     if mark:
         version, after = _opened(mark)
-        found = [obj for obj in found if place(obj) > after]
+        found = sorted((obj for obj in found if place(obj) > after), key=place)
     if limit and not limit.lstrip("-").isdecimal():
         raise status.bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax')
     most = int(limit or 0)
     if most <= 0 or len(found) <= most:
         return found, {"resourceVersion": version}
-    left = len(found) - most
+    found, left = sorted(found, key=place), len(found) - most
     sealed = base64.urlsafe_b64encode(json.dumps([version, place(found[most - 1])]).encode()).decode()
     return found[:most], {"resourceVersion": version, "continue": sealed, "remainingItemCount": left}
 

@@ -34,17 +34,33 @@ def merge_patch(document: Any, patch: Any) -> Any:
 
 
 def json_patch(document: Object, patch: Any) -> Any:
-    """RFC 6902. PatchError when a step does not apply, malformed when it is none."""
+    """RFC 6902, but `replace` of a member that is not there adds it, as the API server has it.
+
+    PatchError when a step does not apply, malformed when it is none.
+    """
     import jsonpatch  # only here: few clients send one
 
     try:
-        return jsonpatch.apply_patch(document, patch)
+        for step in patch:
+            document = jsonpatch.apply_patch(document, [_forgiving(document, step)])
     except jsonpatch.InvalidJsonPatch as error:
         raise PatchError(str(error), malformed=True) from error
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
         raise PatchError(str(error)) from error
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise PatchError(f"not a JSON patch: {error}", malformed=True) from error
+    return document
+
+
+def _forgiving(document: Object, step: Any) -> Any:
+    """A `replace` in an object as an `add`, which is the same where the member is there."""
+    if not isinstance(step, dict) or step.get("op") != "replace" or "value" not in step:
+        return step
+    import jsonpointer
+
+    pointer = jsonpointer.JsonPointer(step["path"])
+    parent = pointer.to_last(document)[0] if pointer.parts else None
+    return {**step, "op": "add"} if isinstance(parent, dict) else step
 
 
 def strategic_merge(document: Object, patch: Object, shape: Shape, kind: str) -> Object:

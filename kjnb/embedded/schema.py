@@ -137,7 +137,9 @@ def _quantity(value: Any, place: str, owner: str) -> Any:
 def _map(value: Any, place: str, owner: str) -> Any:
     if not isinstance(value, dict):
         raise mismatch(value, "map[string]string", place, owner)
-    return {name: _text("" if inner is None else inner, f"{place}.{name}", owner) for name, inner in value.items()} or None
+    return {
+        name: _text("" if inner is None else inner, f"{place}.{name}", owner) for name, inner in value.items()
+    } or None
 
 
 def _quantities(value: Any, place: str, owner: str) -> Any:

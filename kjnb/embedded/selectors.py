@@ -76,7 +76,9 @@ def _requirement(tokens: Tokens) -> LabelTest:
 
 def _compared(key: str, operator: str, bound: str) -> LabelTest:
     if not re.fullmatch(r"-?\d+", bound):
-        raise SelectorError(f"values[0][{key}]: Invalid value: {bound!r}: for 'Gt', 'Lt' operators, the value must be an integer")
+        raise SelectorError(
+            f"values[0][{key}]: Invalid value: {bound!r}: for 'Gt', 'Lt' operators, the value must be an integer"
+        )
     limit, above = int(bound), operator == ">"
 
     def passes(labels: Mapping[str, str]) -> bool:

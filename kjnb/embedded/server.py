@@ -15,7 +15,7 @@ import tornado.httpserver
 import tornado.iostream
 import tornado.web
 
-from . import discovery, podlog, reviews, routes, selectors, status, tables, watching
+from . import discovery, podlog, protobuf, reviews, routes, selectors, status, tables, watching
 from .api import PATCHES, Api, Options, Written
 from .paging import page
 from .resources import BY_PATH, Resource
@@ -24,13 +24,16 @@ Object = dict[str, Any]
 BODY_LIMIT = 3 * 1024 * 1024
 WATCH_SECONDS = 1800.0
 OPEN_PATHS = ("/version", "/healthz", "/readyz", "/livez")
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 ENCODE = msgspec.json.Encoder().encode
 
 
 class Context:
     """What every request is served from; `last_request` (monotonic) and `open_streams` say how idle the server is."""
 
-    def __init__(self, api: Api, token: str, version: str, files: podlog.LogFiles, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, api: Api, token: str, version: str, files: podlog.LogFiles, clock: Callable[[], datetime]
+    ) -> None:
         self.api, self.token, self.version, self.files, self.clock = api, token, version, files, clock
         self.address = ""
         self.last_request = time.monotonic()
@@ -156,7 +159,9 @@ class Handler(tornado.web.RequestHandler):
             table = self._as_table(found, resource, version, carried)
             return self._send({**table, "metadata": meta})
         bare = [{name: value for name, value in obj.items() if name not in ("kind", "apiVersion")} for obj in found]
-        return self._send({"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta, "items": bare})
+        return self._send(
+            {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta, "items": bare}
+        )
 
     async def _create(self, resource: Resource, route: routes.Route) -> None:
         written = self.context.api.create(resource, route.namespace, self._body(resource), self._options())
@@ -188,7 +193,12 @@ class Handler(tornado.web.RequestHandler):
             found = api.list(resource, route.namespace, self._selector(resource))
             items = api.delete_all(resource, found, options, dry_run)
             meta = {"resourceVersion": str(api.store.resource_version)}
-            answer = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta, "items": items}
+            answer = {
+                "kind": f"{resource.kind}List",
+                "apiVersion": resource.api_version,
+                "metadata": meta,
+                "items": items,
+            }
         await api.store.committed()
         self._send(answer)
 
@@ -281,7 +291,9 @@ class Handler(tornado.web.RequestHandler):
         given = self._query("dryRun")
         if given not in ("", "All"):
             words = f'Unsupported value: "{given}": supported values: "All"'
-            raise status.invalid("Options", "meta.k8s.io", "", [status.FieldError("dryRun", "FieldValueNotSupported", words)])
+            raise status.invalid(
+                "Options", "meta.k8s.io", "", [status.FieldError("dryRun", "FieldValueNotSupported", words)]
+            )
         return given == "All"
 
     def _options(self) -> Options:
@@ -312,15 +324,27 @@ class Handler(tornado.web.RequestHandler):
         return self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
 
     def _body(self, resource: Resource | None = None) -> Any:
-        if self._content_type() not in ("application/json", "*/*"):
-            raise status.unsupported_media_type(self._content_type(), ["application/json"])
+        kind = self._content_type()
+        if kind == PROTOBUF:
+            return self._protobuf()
+        if kind not in ("application/json", "*/*"):
+            raise status.unsupported_media_type(kind, ["application/json", PROTOBUF])
         return self._decoded(resource.kind if resource else "object")
 
-    def _decoded(self, kind: str) -> Any:
+    def _protobuf(self) -> Any:
+        try:
+            return protobuf.decode(self._bounded())
+        except protobuf.ProtobufError as error:
+            raise status.bad_request(str(error)) from None
+
+    def _bounded(self) -> bytes:
         if len(self.request.body) > BODY_LIMIT:
             raise status.too_large(BODY_LIMIT)
+        return self.request.body
+
+    def _decoded(self, kind: str) -> Any:
         try:
-            return msgspec.json.decode(self.request.body)
+            return msgspec.json.decode(self._bounded())
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             words = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {error}"
             raise status.bad_request(words) from None
@@ -333,7 +357,9 @@ class Handler(tornado.web.RequestHandler):
         return self._query("includeObject") or "Metadata"
 
     def _as_table(self, found: list[Object], resource: Resource, version: str, carried: str) -> Object:
-        return tables.table(resource.plural, found, self.context.clock(), include=carried, version=version, columns=True)
+        return tables.table(
+            resource.plural, found, self.context.clock(), include=carried, version=version, columns=True
+        )
 
     def _send(self, answer: Object, code: int = 200) -> None:
         self.set_status(code)

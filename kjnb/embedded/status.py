@@ -113,7 +113,9 @@ def too_large(limit: int) -> Refused:
 
 def unsupported_media_type(given: str, known: list[str]) -> Refused:
     """415: a body of a kind that the server does not read."""
-    words = f"the body of the request was in an unknown format - {given}; accepted media types include: " + ", ".join(known)
+    words = f"the body of the request was in an unknown format - {given}; accepted media types include: " + ", ".join(
+        known
+    )
     return Refused(failure(415, "UnsupportedMediaType", words))
 
 

@@ -21,6 +21,7 @@ import msgspec
 from .database import Database
 
 Object = dict[str, Any]
+Objects = list[Object]
 Key = tuple[str, str, str]  # resource, namespace ("" for cluster scope), name
 ENCODE = msgspec.json.Encoder().encode
 
@@ -185,15 +186,21 @@ class Store:
         """The object, or None."""
         return self._objects.get(resource, {}).get(namespace or "", {}).get(name)
 
-    def list(self, resource: str, namespace: str | None = None) -> list[Object]:
+    def list(self, resource: str, namespace: str | None = None) -> Objects:
         """All objects of a namespace, or of all of them, by namespace and name."""
         spaces = self._objects.get(resource, {})
         chosen = [namespace] if namespace is not None else sorted(spaces)
-        found: list[Object] = []
+        found: Objects = []
         for space in chosen:
             names = spaces.get(space or "", {})
             found += [names[name] for name in sorted(names)]
         return found
+
+    def oldest_first(self, resource: str, namespace: str | None = None) -> Objects:
+        """All objects in order of their creation; those of before the last start come first, by name."""
+        spaces = self._objects.get(resource, {})
+        chosen = [namespace] if namespace is not None else list(spaces)
+        return [obj for space in chosen for obj in spaces.get(space or "", {}).values()]
 
     def owned(self, owner_uid: str) -> list[tuple[str, Object]]:
         """(resource, object) of everything whose ownerReferences name that uid."""

@@ -26,12 +26,16 @@ def new_object(resource: Resource, obj: Object, uid: str) -> Object:
 
 
 def new_job(job: Object) -> Object:
-    """A selector by the Job's own uid, the labels that let its pods be found, generation 1."""
-    job = {**job, "spec": with_selector(job), "metadata": {**job["metadata"], "generation": 1}, "status": {}}
-    labels = (job["spec"]["template"].get("metadata") or {}).get("labels")
-    if labels and not job["metadata"].get("labels"):
-        job["metadata"]["labels"] = dict(labels)
-    return job
+    """A selector by the Job's own uid, generation 1."""
+    return {**job, "spec": with_selector(job), "metadata": {**job["metadata"], "generation": 1}, "status": {}}
+
+
+def labelled(resource: Resource, obj: Object) -> Object:
+    """A Job without labels has its template's; called when all is checked, so that nothing is refused twice."""
+    if resource.plural != "jobs" or obj["metadata"].get("labels"):
+        return obj
+    labels = (obj["spec"]["template"].get("metadata") or {}).get("labels")
+    return {**obj, "metadata": {**obj["metadata"], "labels": dict(labels)}} if labels else obj
 
 
 def with_selector(job: Object) -> Object:
@@ -56,7 +60,9 @@ def with_selector(job: Object) -> Object:
 
 def new_state(resource: Resource, new: Object, old: Object, subresource: str | None) -> Object:
     """What an update may become: through `/status` only the status changes, else everything but the status."""
-    meta = {name: value for name, value in new["metadata"].items() if name not in SERVER_SET or name == "resourceVersion"}
+    meta = {
+        name: value for name, value in new["metadata"].items() if name not in SERVER_SET or name == "resourceVersion"
+    }
     meta |= {name: old["metadata"][name] for name in KEPT if name in old["metadata"]}
     new = {**new, "metadata": meta}
     if subresource == "status":

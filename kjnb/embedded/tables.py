@@ -131,7 +131,9 @@ def pod_state(pod: Object) -> str:
     """The pod in one word, as kubectl computes it from its containers."""
     status = pod.get("status") or {}
     reason = str(status.get("reason") or status.get("phase") or "Unknown")
-    if any(c["type"] == "PodScheduled" and c.get("reason") == "SchedulingGated" for c in status.get("conditions") or []):
+    if any(
+        c["type"] == "PodScheduled" and c.get("reason") == "SchedulingGated" for c in status.get("conditions") or []
+    ):
         reason = "SchedulingGated"
     waiting = _init_state(status.get("initContainerStatuses") or [], len(pod["spec"].get("initContainers") or []))
     reason = waiting or _containers_state(status.get("containerStatuses") or [], reason)
@@ -180,7 +182,9 @@ def event_row(event: Object, now: datetime) -> list[Any]:
     about, source = event.get("involvedObject") or {}, event.get("source") or {}
     last = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
     first = event.get("firstTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
-    origin = ", ".join(filter(None, (source.get("component"), source.get("host")))) or event.get("reportingComponent", "")
+    origin = ", ".join(filter(None, (source.get("component"), source.get("host")))) or event.get(
+        "reportingComponent", ""
+    )
     thing = f"{about.get('kind', '').lower()}/{about.get('name', '')}"
     return [
         since(last, now), event.get("type", ""), event.get("reason", ""), thing, about.get("fieldPath", ""), origin,
@@ -204,7 +208,11 @@ def namespace_row(namespace: Object, now: datetime) -> list[Any]:
 
 def configmap_row(configmap: Object, now: datetime) -> list[Any]:
     """Name, number of entries, age."""
-    return [_name(configmap), len(configmap.get("data") or {}) + len(configmap.get("binaryData") or {}), _age(configmap, now)]
+    return [
+        _name(configmap),
+        len(configmap.get("data") or {}) + len(configmap.get("binaryData") or {}),
+        _age(configmap, now),
+    ]
 
 
 def secret_row(secret: Object, now: datetime) -> list[Any]:
@@ -218,7 +226,10 @@ Columns = list[tuple[str, str, bool]]
 
 def _columns(text: str) -> Columns:
     """`Name Ready Age +IP`: a + marks a wide column, _ stands for a blank, # for a whole number."""
-    words = [(word.strip("+#").replace("_", " "), "integer" if "#" in word else "string", "+" in word) for word in text.split()]
+    words = [
+        (word.strip("+#").replace("_", " "), "integer" if "#" in word else "string", "+" in word)
+        for word in text.split()
+    ]
     return words
 
 
@@ -240,7 +251,13 @@ def definitions(resource: str) -> list[Object]:
     """The Table's columnDefinitions."""
     columns, _ = PRINTED.get(resource, PLAIN)
     return [
-        {"name": name, "type": kind, "format": "name" if name == "Name" else "", "description": name, "priority": int(wide)}
+        {
+            "name": name,
+            "type": kind,
+            "format": "name" if name == "Name" else "",
+            "description": name,
+            "priority": int(wide),
+        }
         for name, kind, wide in columns
     ]
 
@@ -250,7 +267,13 @@ def table(resource: str, objects: list[Object], now: datetime, *, include: str, 
     row = PRINTED.get(resource, PLAIN)[1]
     rows = [{"cells": row(obj, now), **_carried(obj, include)} for obj in objects]
     shown = {"columnDefinitions": definitions(resource) if columns else []}
-    return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": version}, **shown, "rows": rows}
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {"resourceVersion": version},
+        **shown,
+        "rows": rows,
+    }
 
 
 def _carried(obj: Object, include: str) -> Object:

@@ -108,7 +108,12 @@ class Stream:
         if self.asked.table:
             version = obj["metadata"]["resourceVersion"]
             obj = tables.table(
-                self.asked.resource.plural, [obj], self.clock(), include=self.asked.table, version=version, columns=self.columns
+                self.asked.resource.plural,
+                [obj],
+                self.clock(),
+                include=self.asked.table,
+                version=version,
+                columns=self.columns,
             )
             self.columns = False
         return ENCODE({"type": kind, "object": obj}) + b"\n"
@@ -117,4 +122,7 @@ class Stream:
         version = str(max(self.store.committed_version, self.watch.since))
         meta = {"resourceVersion": version, **({"annotations": annotations} if annotations else {})}
         row = self.asked.resource
-        return ENCODE({"type": "BOOKMARK", "object": {"kind": row.kind, "apiVersion": row.api_version, "metadata": meta}}) + b"\n"
+        return (
+            ENCODE({"type": "BOOKMARK", "object": {"kind": row.kind, "apiVersion": row.api_version, "metadata": meta}})
+            + b"\n"
+        )

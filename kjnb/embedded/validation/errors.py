@@ -10,7 +10,13 @@ from ..status import FieldError
 
 def wrong(field: str, value: Any, why: str) -> FieldError:
     """The value does not do."""
-    said = "null" if value is None else value if isinstance(value, int) and not isinstance(value, bool) else json.dumps(value)
+    said = (
+        "null"
+        if value is None
+        else value
+        if isinstance(value, int) and not isinstance(value, bool)
+        else json.dumps(value)
+    )
     return FieldError(field, "FieldValueInvalid", f"Invalid value: {said}: {why}")
 
 
@@ -22,7 +28,9 @@ def required(field: str, why: str = "") -> FieldError:
 def unsupported(field: str, value: Any, known: tuple[str, ...]) -> FieldError:
     """The value is not one of the known ones."""
     listed = ", ".join(json.dumps(one) for one in known)
-    return FieldError(field, "FieldValueNotSupported", f"Unsupported value: {json.dumps(value)}: supported values: {listed}")
+    return FieldError(
+        field, "FieldValueNotSupported", f"Unsupported value: {json.dumps(value)}: supported values: {listed}"
+    )
 
 
 def duplicate(field: str, value: Any) -> FieldError:

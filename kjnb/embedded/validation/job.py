@@ -87,9 +87,13 @@ def many_indexes(spec: Object, most: int | None) -> list[FieldError]:
     found = []
     words = f"when completions are above {MOST_COMPLETIONS} and used with backoff limit per index"
     if most is None:
-        found.append(required("spec.maxFailedIndexes", f"must be specified when completions is above {MOST_COMPLETIONS}"))
+        found.append(
+            required("spec.maxFailedIndexes", f"must be specified when completions is above {MOST_COMPLETIONS}")
+        )
     elif most > MOST_FAILED_OF_MANY:
-        found.append(wrong("spec.maxFailedIndexes", most, f"must be less than or equal to {MOST_FAILED_OF_MANY} {words}"))
+        found.append(
+            wrong("spec.maxFailedIndexes", most, f"must be less than or equal to {MOST_FAILED_OF_MANY} {words}")
+        )
     if spec["parallelism"] > MOST_PARALLEL_OF_MANY:
         said = f"must be less than or equal to {MOST_PARALLEL_OF_MANY} {words}"
         found.append(wrong("spec.parallelism", spec["parallelism"], said))

@@ -52,7 +52,9 @@ def qualified_name(key: str) -> list[str]:
     prefix, slash, name = key.rpartition("/")
     said = []
     if slash:
-        said += [f"prefix part {words}" for words in dns_subdomain(prefix)] if prefix else ["prefix part must be non-empty"]
+        said += (
+            [f"prefix part {words}" for words in dns_subdomain(prefix)] if prefix else ["prefix part must be non-empty"]
+        )
     if not name:
         said.append("name part must be non-empty")
     if len(name) > 63:
@@ -79,7 +81,9 @@ def annotations(given: dict[str, str], field: str) -> list[FieldError]:
     """Keys of annotations, in any case of letters, and their size together."""
     found = [wrong(field, key, words) for key in given for words in qualified_name(key.lower())]
     if sum(len(key) + len(value) for key, value in given.items()) > ANNOTATIONS_LIMIT:
-        found.append(FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes"))
+        found.append(
+            FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes")
+        )
     return found
 
 
@@ -91,7 +95,11 @@ def metadata(meta: Object, field: str = "metadata") -> list[FieldError]:
         found += [wrong(f"{field}.name", name, words) for words in dns_subdomain(name)]
     found += labels(meta.get("labels") or {}, f"{field}.labels")
     found += annotations(meta.get("annotations") or {}, f"{field}.annotations")
-    found += [wrong(f"{field}.finalizers", one, words) for one in meta.get("finalizers") or [] for words in qualified_name(one)]
+    found += [
+        wrong(f"{field}.finalizers", one, words)
+        for one in meta.get("finalizers") or []
+        for words in qualified_name(one)
+    ]
     return found + owners(meta.get("ownerReferences") or [], f"{field}.ownerReferences")
 
 

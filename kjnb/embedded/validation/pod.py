@@ -76,7 +76,9 @@ def container(one: Object, field: str, volumes: set[Any], every: set[str]) -> li
     if one["imagePullPolicy"] not in PULL_POLICIES:
         found.append(unsupported(f"{field}.imagePullPolicy", one["imagePullPolicy"], PULL_POLICIES))
     if one["terminationMessagePolicy"] not in MESSAGE_POLICIES:
-        found.append(unsupported(f"{field}.terminationMessagePolicy", one["terminationMessagePolicy"], MESSAGE_POLICIES))
+        found.append(
+            unsupported(f"{field}.terminationMessagePolicy", one["terminationMessagePolicy"], MESSAGE_POLICIES)
+        )
     for place, variable in enumerate(one.get("env") or []):
         found += env_var(variable, f"{field}.env[{place}]")
     found += resources(one.get("resources") or {}, f"{field}.resources")
@@ -88,13 +90,21 @@ def env_var(variable: Object, field: str) -> list[FieldError]:
     name, source = variable.get("name", ""), variable.get("valueFrom")
     found = [] if name else [required(f"{field}.name")]
     if name and ("=" in name or not name.isprintable()):
-        found.append(wrong(f"{field}.name", name, "a valid environment variable name must consist only of printable ASCII characters other than '='"))
+        found.append(
+            wrong(
+                f"{field}.name",
+                name,
+                "a valid environment variable name must consist only of printable ASCII characters other than '='",
+            )
+        )
     if source is None:
         return found
     told = [kind for kind in SOURCES if kind in source]
     field = f"{field}.valueFrom"
     if not told:
-        found.append(wrong(field, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"))
+        found.append(
+            wrong(field, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`")
+        )
     if variable.get("value"):
         found.append(wrong(field, "", "may not be specified when `value` is not empty"))
     elif len(told) > 1:
@@ -126,7 +136,9 @@ def resources(given: Object, field: str) -> list[FieldError]:
                 found.append(wrong(f"{field}.{kind}[{name}]", amount, "must be greater than or equal to 0"))
     for name, amount in requests.items():
         if name in limits and quantity.parse(amount) > quantity.parse(limits[name]):
-            found.append(wrong(f"{field}.requests", amount, f"must be less than or equal to {name} limit of {limits[name]}"))
+            found.append(
+                wrong(f"{field}.requests", amount, f"must be less than or equal to {name} limit of {limits[name]}")
+            )
     return found
 
 
@@ -145,7 +157,9 @@ def mounts(given: list[Object], field: str, volumes: set[Any]) -> list[FieldErro
             found.append(wrong(f"{place}.mountPath", path, "must be unique"))
         places.add(path)
         if mount.get("subPath") and mount.get("subPathExpr"):
-            found.append(wrong(f"{place}.subPathExpr", mount["subPathExpr"], "subPathExpr and subPath are mutually exclusive"))
+            found.append(
+                wrong(f"{place}.subPathExpr", mount["subPathExpr"], "subPathExpr and subPath are mutually exclusive")
+            )
         for kind in ("subPath", "subPathExpr"):
             found += inside(mount.get(kind, ""), f"{place}.{kind}")
     return found

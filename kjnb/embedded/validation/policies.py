@@ -40,7 +40,11 @@ def failure_rule(rule: Object, field: str, names: set[Any], per_index: bool) -> 
     found = []
     action, codes, conditions = rule.get("action", ""), rule.get("onExitCodes"), rule.get("onPodConditions")
     if action not in ACTIONS:
-        found.append(unsupported(f"{field}.action", action, ACTIONS) if action else required(f"{field}.action", f"valid values: {ACTIONS}"))
+        found.append(
+            unsupported(f"{field}.action", action, ACTIONS)
+            if action
+            else required(f"{field}.action", f"valid values: {ACTIONS}")
+        )
     if action == "FailIndex" and not per_index:
         found.append(wrong(f"{field}.action", action, "requires the backoffLimitPerIndex to be set"))
     if codes is not None:
@@ -70,7 +74,9 @@ def exit_codes(codes: Object, field: str, names: set[Any]) -> list[FieldError]:
     found = []
     operator, values = codes.get("operator", ""), codes.get("values") or []
     if operator not in OPERATORS:
-        found.append(unsupported(f"{field}.operator", operator, OPERATORS) if operator else required(f"{field}.operator"))
+        found.append(
+            unsupported(f"{field}.operator", operator, OPERATORS) if operator else required(f"{field}.operator")
+        )
     if "containerName" in codes and codes["containerName"] not in names:
         words = "must be one of the container or initContainer names in the pod template"
         found.append(wrong(f"{field}.containerName", codes["containerName"], words))
@@ -120,7 +126,9 @@ def success_rule(rule: Object, completions: int, field: str) -> list[FieldError]
         words = f"must be less than or equal to {completions} (the number of specified completions)"
         found.append(wrong(f"{field}.succeededCount", count, words))
     if count is not None and listed is not None and count > listed:
-        words = f"must be less than or equal to {listed} (the number of indexes in the specified succeededIndexes field)"
+        words = (
+            f"must be less than or equal to {listed} (the number of indexes in the specified succeededIndexes field)"
+        )
         found.append(wrong(f"{field}.succeededCount", count, words))
     return found
 
@@ -131,7 +139,9 @@ def count_indexes(text: str, completions: int) -> int:
     for part in text.split(",") if text else []:
         ends = part.split("-")
         if len(ends) > 2:
-            raise ValueError(f'the fragment "{part}" violates the requirement that an index interval can have at most two parts separated by \'-\'')
+            raise ValueError(
+                f"the fragment \"{part}\" violates the requirement that an index interval can have at most two parts separated by '-'"
+            )
         first, final = _index(ends[0], completions), _index(ends[-1], completions)
         if first <= last:
             raise ValueError(f"non-increasing order, previous: {last}, current: {first}")
