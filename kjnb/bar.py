@@ -16,16 +16,15 @@ LOOK = 0.25  # seconds between looks at the state
 def follow(run: Any) -> int:
     """Show `run` until it ends. Returns 0 if it succeeded, 1 if not, 130 after Ctrl-C (the run goes on)."""
     pause = threading.Event()
-    print(f"{run.name}: {run.completions} indexes.  Ctrl-C looks away, the run goes on.", flush=True)
-    bar = tqdm(total=run.completions, desc=run.name, unit="index", file=sys.stderr, dynamic_ncols=True, disable=None)
     try:
-        with bar:
+        print(f"{run.name}: {run.completions} indexes.  Ctrl-C looks away, the run goes on.", flush=True)
+        with tqdm(total=run.completions, desc=run.name, unit="index", dynamic_ncols=True, disable=None) as bar:
             while not move(bar, run.state).over:
                 pause.wait(LOOK)
     except KeyboardInterrupt:
         print(f"Looked away; {run.name} goes on.  kjnb watch {run.name}", file=sys.stderr)
         return 130
-    print(run.status_text())
+    print(f"{run.name}: {run.status_text()}")
     return 0 if run.state.outcome == "succeeded" else 1
 
 

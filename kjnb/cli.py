@@ -6,7 +6,6 @@ Every outcome is a line and an exit code: 0 done, 1 it failed, 2 it was not unde
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -183,13 +182,6 @@ def _copy(path: Any, target: str | None) -> None:
         raise UsageError(f"--kubeconfig {target}: {error.strerror}", fix="name a file that can be written") from None
 
 
-def demo(words: list[str]) -> int:
-    """The quickstart, from start to report."""
-    from kjnb.demo import main as run_demo
-
-    return int(run_demo(words))
-
-
 CLUSTER: dict[str, tuple[Callable[[Any], int], str]] = {
     "start": (cluster_start, "Start the embedded cluster; it serves all notebooks and outlives them"),
     "stop": (cluster_stop, "Stop the embedded cluster and its pods"),
@@ -201,8 +193,3 @@ PROGRAMS: dict[str, Callable[[list[str]], int]] = {"cluster": cluster}
 PROGRAM_HELP = {
     "cluster": f"{('kjnb cluster ' + ' | '.join(CLUSTER)).ljust(53)}the embedded cluster, no Kubernetes needed"
 }
-if importlib.util.find_spec("kjnb.demo"):
-    PROGRAMS["demo"] = demo
-    PROGRAM_HELP["demo"] = (
-        "kjnb demo                                    the quickstart from start to report, in a terminal"
-    )

@@ -164,7 +164,7 @@ def verb_parser(verb: Verb, prog: str) -> Parser:
     if verb.takes != "nothing":
         metavar, meaning = WORDS[verb.takes]
         parser.add_argument("words", nargs="*", default=[], metavar=metavar, help=meaning)
-        parser.usage = f"{parser.prog} [{metavar.replace('|', '] [')}] [options]"
+        parser.usage = f"{parser.prog.replace('%', '%%')} [{metavar.replace('|', '] [')}] [options]"
     if verb.takes == "index":
         parser.add_argument("--index", type=int, metavar="I", help="the completion index")
     if verb.takes != "cluster":

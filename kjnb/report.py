@@ -105,7 +105,7 @@ def render(notebook: Path) -> str:
 def _drawn(figure: Any) -> str:
     import plotly.io
 
-    settings = {"displaylogo": False, "responsive": True}
+    settings = {"displayModeBar": False, "responsive": True}
     text: str = plotly.io.to_html(figure, full_html=False, include_plotlyjs=False, config=settings, validate=False)
     return text
 
@@ -114,7 +114,7 @@ class Page:
     """What the template notebook shows, piece by piece, of the run in one stage; no cluster is asked."""
 
     def __init__(self, stage: str | os.PathLike[str]) -> None:
-        self.run = Run(Stage.at(stage))
+        self.run = Run(Stage.at(os.fspath(stage)))
         self.state = self.run.state
         self.attempts = list(self.run.stage.attempts())
         last = float(np.nanmax([*self.state.finished, *(a["end"] for a in self.attempts if sections.timed(a)), 0.0]))
@@ -126,7 +126,7 @@ class Page:
 
     def index_map(self) -> Any:
         """One cell an index, and what was completed and failed over time."""
-        return Figure(chart.figure(self.state, self.timeline))
+        return Figure(chart.figure(self.state, self.timeline, self._names()))
 
     def durations(self) -> Any:
         """How long attempts took."""
@@ -141,7 +141,7 @@ class Page:
         """What failed, by group, each with its first traceback and the end of its log."""
         table = self.run.failures
         groups = [
-            (str(group), indexes_text(rows["index"].tolist()), rows.iloc[0].to_dict())
+            (str(group), indexes_text(rows["index"].tolist()), dict(zip(rows.columns, rows.iloc[0], strict=True)))
             for group, rows in table.groupby("group", sort=False)
         ]
         return shown(sections.failures(groups))
@@ -173,6 +173,10 @@ class Page:
     def _task(self) -> dict[str, Any]:
         path = self.run.stage.root / "task.json"
         return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    def _names(self) -> list[str]:
+        found = self._labels()
+        return [found.get(index, "") for index in range(self.run.completions)]
 
     def _labels(self) -> dict[int, str]:
         """What each index stands for: its key, or its first and last row label."""

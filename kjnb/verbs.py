@@ -6,6 +6,7 @@ run to look at. How that is shown is the door's business.
 
 from __future__ import annotations
 
+import pickle
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,13 +82,18 @@ def list_runs(ask: Ask, session: Session) -> Answer:
     table = runs(all=ask.options.all, cluster=session.connect(ask.options.context))
     if table.empty:
         return Answer("No runs here yet.")
+    table = table[[name for name in LISTED if name in table and (ask.options.all or name != "owner")]]
+    table = table.assign(launched=table["launched"].dt.strftime("%Y-%m-%d %H:%M"))
     return Answer(table.to_string(index=False), table.to_html(index=False, escape=True, border=0))
+
+
+LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "namespace"]
 
 
 def status(ask: Ask, session: Session) -> Answer:
     """`status`: where it stands, in words."""
     run, _ = find(ask, session)
-    return Answer(run.status_text(), run=run)
+    return Answer(f"{run.name}: {run.status_text()}", run=run)
 
 
 def watch(ask: Ask, session: Session) -> Answer:
@@ -156,7 +162,8 @@ def yaml(ask: Ask, session: Session) -> Answer:
     from yaml import safe_dump_all
 
     run, _ = find(ask, session)
-    return Answer(safe_dump_all(run.manifests(), sort_keys=False).rstrip(), run=run)
+    jobs = [{"apiVersion": "batch/v1", "kind": "Job"} | job for job in run.manifests()]  # a list's items do not say it
+    return Answer(safe_dump_all(jobs, sort_keys=False).rstrip(), run=run)
 
 
 def result(ask: Ask, session: Session) -> Answer:
@@ -181,7 +188,7 @@ def report(ask: Ask, session: Session) -> Answer:
 def attach_run(ask: Ask, session: Session) -> Answer:
     """`attach`: the run is the session's again."""
     run, _ = find(ask, session)
-    return Answer(run.status_text(), run=run, view=not run.state.over)
+    return Answer(f"{run.name}: {run.status_text()}", run=run, view=not run.state.over)
 
 
 def use(ask: Ask, session: Session) -> Answer:
@@ -215,7 +222,7 @@ def write(value: Any, path: Path) -> Path:
     kind = path.suffix.lower()
     table = value.to_frame() if isinstance(value, pd.Series) else value
     if kind == ".pkl":
-        pd.to_pickle(value, path)
+        path.write_bytes(pickle.dumps(value))
     elif not isinstance(table, pd.DataFrame) or kind not in WRITERS:
         kinds = ".pkl" if not isinstance(table, pd.DataFrame) else ", ".join([*WRITERS, ".pkl"])
         raise UsageError(f"a {type(value).__name__} cannot be written as {path.name!r}", fix=f"as one of: {kinds}")

@@ -15,6 +15,11 @@ from kjnb.model.state import RunState
 from kjnb.view import chart, text
 from kjnb.view.timeline import Timeline
 
+# As long as this widget stands in a page, the static output beside it is its heading only: one picture is enough.
+ONE_PICTURE = """<style>
+.jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) { display: none }
+</style>"""
+
 
 class LiveView:
     """The widgets of one view, found in a page by class: kjnb-monitor, kjnb-line, kjnb-chart, kjnb-failures."""
@@ -24,7 +29,7 @@ class LiveView:
         self.figure: Any = go.FigureWidget(self._drawn)
         self.line = _classed(ipywidgets.HTML(), "kjnb-line")
         self.failures = _classed(ipywidgets.HTML(), "kjnb-failures")
-        self._chart = _classed(ipywidgets.Box([self.figure]), "kjnb-chart")
+        self._chart = _classed(ipywidgets.VBox([self.figure]), "kjnb-chart")
         self.box = _classed(ipywidgets.VBox([self.line, self._chart, self.failures]), "kjnb-monitor")
         self.box._view_count = 0  # the page now counts the views it has open
         self._was_open = False
@@ -48,12 +53,12 @@ class LiveView:
 
     def say(self, state: RunState, timeline: Timeline) -> None:
         """The words alone: they move with the time, too."""
-        self.line.value = text.line_html(state, timeline)
+        self.line.value = ONE_PICTURE + text.line_html(state, timeline)
         self.failures.value = text.failures_html(state, timeline)
 
     def trouble(self, sentence: str) -> None:
         """A line about the view itself; what stands below it stays as it was."""
-        self.line.value = text.escaped(sentence)
+        self.line.value = ONE_PICTURE + text.escaped(sentence)
 
     def bundle(self) -> dict[str, Any]:
         """What displays the widget, and nothing else beside it."""

@@ -62,8 +62,11 @@ class _Words:
     def __init__(self, text: str, html: str) -> None:
         self.text, self.html = text, html
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": self.text} | ({"text/html": self.html} if self.html else {})
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str | None:
+        return self.html or None
 
 
 def _told(function: Any, *args: Any) -> Any:

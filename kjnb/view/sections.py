@@ -22,6 +22,11 @@ Account = Mapping[str, Any]
 TAIL = 30
 
 
+def took_text(seconds: float) -> str:
+    """How long an attempt took; below a second in milliseconds, for many do."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration_text(seconds)
+
+
 def facts_table(rows: Iterable[tuple[str, Any]]) -> str:
     """Names with their values, a row each; rows without a value are left out."""
     cells = (
@@ -83,9 +88,9 @@ def durations(attempts: Sequence[Account]) -> go.Figure:
         bargap=0.04,
         height=280,
         template="plotly_white",
-        margin={"l": 56, "r": 16, "t": 12, "b": 48},
+        margin={"l": 56, "r": 16, "t": 30, "b": 48},
         xaxis={"title": "seconds an attempt", "rangemode": "tozero"},
-        yaxis={"title": "attempts", "rangemode": "tozero"},
+        yaxis={"title": "attempts", "rangemode": "tozero", "tickformat": ",d", "dtick": 1 if len(both) < 6 else None},
         showlegend=bool(len(failed)),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
@@ -96,7 +101,7 @@ def _bars(name: str, values: Any, edges: Any, colour: str) -> go.Bar:
     counts, _ = np.histogram(values, bins=edges)
     middle, width = (edges[:-1] + edges[1:]) / 2, edges[1:] - edges[:-1]
     hover = [
-        f"{count} {name}, {duration_text(a)} to {duration_text(b)}"
+        f"{count} {name}, {took_text(a)} to {took_text(b)}"
         for count, a, b in zip(counts, edges, edges[1:], strict=False)
     ]
     return go.Bar(
@@ -109,10 +114,10 @@ def durations_text(attempts: Sequence[Account]) -> str:
     taken = lengths(attempts, "succeeded", "superseded")
     if not len(taken):
         return "No attempt has succeeded."
-    middle, late, longest = (duration_text(float(taken)) for taken in np.quantile(taken, [0.5, 0.95, 1]))
+    middle, late, longest = (took_text(float(taken)) for taken in np.quantile(taken, [0.5, 0.95, 1]))
     return (
         f"Half of the successful attempts took less than {middle}, 95 % less than {late}, the longest {longest}; "
-        f"{duration_text(float(taken.sum()))} in all."
+        f"{took_text(float(taken.sum()))} in all."
     )
 
 
@@ -123,7 +128,7 @@ def slowest(attempts: Sequence[Account], labels: Mapping[int, str], most: int = 
         (
             a["index"],
             labels.get(a["index"], ""),
-            duration_text(a["end"] - a["start"]),
+            took_text(a["end"] - a["start"]),
             _rows(a),
             _memory(a),
             a["outcome"],

@@ -9,6 +9,11 @@ def account(index, seconds=1.0, outcome="succeeded", **more):
     return {"index": index, "attempt": f"u{index}", "start": 100.0, "end": 100.0 + seconds, "outcome": outcome, **more}
 
 
+def test_how_long_an_attempt_took():
+    assert sections.took_text(0.0304) == "30 ms"
+    assert sections.took_text(12.2) == "12 s"
+
+
 def test_what_a_person_wrote_is_escaped():
     assert EVIL not in sections.facts_table([(EVIL, EVIL)])
     assert EVIL not in sections.table([EVIL], [[EVIL]])

@@ -1,0 +1,196 @@
+"""%kjob and %%kjob in a real shell, against a real cluster: what a line does, what it says, what it leaves behind."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from IPython.core.error import UsageError
+
+import kjnb
+from kjnb.connect import SESSION
+
+BODY = "{'carrier': part.carrier.iloc[0], 'delay': int(part.delay.sum())}"
+
+
+def refused(shell, line, body=BODY):
+    """The one line that a cell is refused with."""
+    with pytest.raises(UsageError) as caught:
+        shell.run_cell_magic("kjob", line, body)
+    return one_line(caught)
+
+
+def refused_line(shell, line):
+    with pytest.raises(UsageError) as caught:
+        shell.run_line_magic("kjob", line)
+    return one_line(caught)
+
+
+def one_line(caught):
+    told = str(caught.value)
+    assert "\n" not in told
+    return told
+
+
+def test_a_cell_gives_its_result(shell, capsys):
+    value = shell.run_cell_magic("kjob", "flights --by carrier --result delays --out run --cpu 100m", BODY)
+    assert value is None
+    run, delays = shell.user_ns["run"], shell.user_ns["delays"]
+    assert shell.user_ns["_kjob"] is run
+    assert delays["delay"].tolist() == [1, 5, 9, 13]
+    said = capsys.readouterr().out
+    assert run.name.startswith("flights-")
+    assert "4 of 4 done" in said
+
+
+def test_the_same_cell_attaches(shell, capsys):
+    for _ in range(2):
+        shell.run_cell_magic("kjob", "flights --by carrier --wait --cpu 100m", BODY + "  # again")
+    assert "attached to flights-" in capsys.readouterr().out
+
+
+def test_frame_is_any_expression(shell):
+    line = "flights[flights.delay - flights.delay.min() > 3] --partitions 2 --result big --cpu 100m"
+    shell.run_cell_magic("kjob", line, "part.delay * 10")
+    assert shell.user_ns["big"].tolist() == [40, 50, 60, 70]
+
+
+def test_partitions_may_be_given(shell):
+    shell.user_ns["parts"] = kjnb.partition(shell.user_ns["flights"], 2)
+    shell.run_cell_magic("kjob", "parts --result sizes --cpu 100m", "len(part)")
+    assert list(shell.user_ns["sizes"]) == [4, 4]
+    assert "leave" in refused(shell, "parts --rows 3")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("flihgts --partitions 2", "did you mean 'flights'?"),
+        ("numbers --partitions 2", "'numbers' is a list, not a DataFrame"),
+        ("flights.delay --partitions 2", "flights.delay.to_frame()"),
+        ("flights[ --partitions 2", "no Python expression"),
+        ("flights.nothing --partitions 2", "AttributeError"),
+        ("len --partitions 2", "not a DataFrame"),
+        ("flights --partitions 9", "9"),
+        ("flights --partitions 0", "partitions"),
+        ("flights --partitions -1", "partitions"),
+        ("flights --by carier", "carier"),
+        ("flights --parallelism 0", "--parallelism"),
+        ("flights --frehs", "did you mean '--fresh'?"),
+        ("flights --trial", "--trial"),
+        ("flights --out not-a-name", "--out"),
+        ("flights --name Not_A_Label", "Not_A_Label"),
+        ("flights --file nowhere.csv", "nowhere.csv"),
+    ],
+)
+def test_a_line_that_cannot_be_launched_creates_nothing(shell, line, says):
+    before = len(kjnb.runs())
+    assert says in refused(shell, line)
+    assert len(kjnb.runs()) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("part.delay.sum(", "line 1"),
+        ("x = 1\nunknown_name + 1", "unknown_name"),
+        ("len(flights)", "--share flights"),
+        ("for row in part.delay:\n    pass", "--no-result"),
+        ("!ls", "magic"),
+    ],
+)
+def test_a_body_that_cannot_run(shell, body, says):
+    assert says in refused(shell, "flights --partitions 2", body)
+
+
+def test_a_failed_launch_leaves_no_old_value(shell):
+    shell.user_ns |= {"run": "old", "delays": "old"}
+    refused(shell, "flights --by carier --out run --result delays")
+    assert not {"run", "delays"} & set(shell.user_ns)
+
+
+def test_wait_raises_and_the_verbs_tell_why(shell, capsys):
+    body = "if part.carrier.iloc[0] == 'C':\n    print('so far')\n    part.carier\npart.delay.sum()"
+    with pytest.raises(kjnb.RunFailed) as caught:
+        shell.run_cell_magic("kjob", "flights --by carrier --wait --cpu 100m --out broken", body)
+    assert caught.value.indexes == (2,)
+    name = shell.user_ns["broken"].name
+    for line, words in {
+        "status": [name, "3 of 4 done", "1 failed"],
+        "failures": [name, "AttributeError", "index 2", "part.carier"],
+        "logs": ["index 2", "so far"],
+        "logs 1": ["nothing printed"],
+        "yaml": ["kind: Job", "completionMode: Indexed"],
+        "list": [name],
+    }.items():
+        capsys.readouterr()
+        shell.run_line_magic("kjob", line)
+        said = capsys.readouterr().out
+        assert [word for word in words if word not in said] == [], (line, said)
+    with pytest.raises(AttributeError, match="carier"):
+        shell.run_line_magic("kjob", "debug 2")
+    partial = shell.run_line_magic("kjob", "result --partial")
+    assert list(partial) == [1, 5, 13]
+
+
+def test_stop_does_not_guess_after_a_restart(shell):
+    shell.run_cell_magic("kjob", "flights --partitions 2 --wait --cpu 100m", "len(part) + 0")
+    SESSION.last_run = None
+    assert "does not guess" in refused_line(shell, "stop")
+    assert "does not guess" in refused_line(shell, "delete")
+    shell.run_line_magic("kjob", "status")
+
+
+def test_delete_then_attach_from_the_stage(shell, capsys):
+    shell.run_cell_magic("kjob", "flights --partitions 2 --name gone-soon --wait --cpu 100m", "len(part) + 1")
+    shell.run_line_magic("kjob", "delete gone-soon")
+    shell.run_line_magic("kjob", "attach gone-soon")
+    assert "results stay" in capsys.readouterr().out
+    assert list(shell.user_ns["_kjob"].result()) == [5, 5]
+    shell.run_line_magic("kjob", "delete gone-soon --results")
+    assert "gone-soon" in refused_line(shell, "attach gone-soon")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("statsu", "did you mean 'status'?"),
+        ("retry", "no verb 'retry'"),
+        ("flights --partitions 2", "%%kjob flights"),
+        ("status --al", "no flag"),
+        ("logs 99", "99"),
+        ("status no-such-run", "no-such-run"),
+        ("use nowhere-at-all", "nowhere-at-all"),
+    ],
+)
+def test_a_verb_that_cannot_be_done(shell, line, says):
+    assert says in refused_line(shell, line)
+
+
+def test_help(shell, capsys):
+    shell.run_line_magic("kjob", "")
+    assert "%kjob status" in capsys.readouterr().out
+    shell.run_line_magic("kjob", "logs --help")
+    assert "--attempt" in capsys.readouterr().out
+    shell.run_cell_magic("kjob", "--help", "x")
+    assert "--backoff-limit-per-index" in capsys.readouterr().out
+    assert "%kjob VERB" in shell.find_line_magic("kjob").__doc__
+    assert "--partitions" in shell.find_cell_magic("kjob").__doc__
+
+
+def test_braces_and_dollars_are_the_users(shell):
+    shell.user_ns["delay"] = "expanded"
+    shell.run_cell_magic(
+        "kjob", 'flights.query("delay > 3") --partitions 1 --result kept --cpu 100m', "f'{len(part)}$delay'"
+    )
+    assert kjnb is not None
+    assert list(pd.Series(shell.user_ns["kept"])) == ["4$delay"]
+
+
+def test_loading_twice_completes_once_and_unloading_takes_it_away(shell):
+    shell.extension_manager.reload_extension("kjnb")
+    named = [m for m in shell.Completer.custom_matchers if getattr(m, "matcher_identifier", "") == "kjnb"]
+    assert len(named) == 1
+    from kjnb.jupyter import magics
+
+    magics.unload_ipython_extension(shell)
+    assert shell.find_line_magic("kjob") is None
