@@ -5,9 +5,11 @@ A run that is over, or that has no Job any more, is read from its stage alone; n
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from kjnb import decode, recorder
@@ -154,9 +156,18 @@ class Follower:
         if self._feed:
             self._feed.close()
 
+    def _stopped(self) -> bool:
+        """Whether the stage says that somebody, here or elsewhere, stopped the run."""
+        with contextlib.suppress(StageError):
+            self._facts = self.stage.facts()
+        return bool(self._facts.get("stopped"))
+
     def _reduce(self, batch: Iterable[Fact]) -> None:
         assert self._state is not None
-        self._state = reduce(self._state, list(batch))
+        state = reduce(self._state, list(batch))
+        if state.over and state.outcome == "failed" and self._stopped():
+            state = replace(state, outcome="stopped")  # a Job that was stopped ends as any that failed
+        self._state = state
         self._changed.notify_all()
 
 

@@ -121,7 +121,8 @@ def test_failures_are_seen_while_the_run_goes_on(cluster, tmp_path):
         cluster=cluster,
     )  # fmt: skip
     try:
-        table = eventually(lambda: run.failures if len(run.failures) else None)
+        eventually(lambda: len(run.failures))
+        table = run.failures
         assert "ValueError: early" in table["error"][0]
         assert not run.state.over
     finally:
