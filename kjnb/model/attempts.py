@@ -66,8 +66,8 @@ class Attempt(NamedTuple):
         """Attempts in the order they were made: by the pod's creation, else by the account's start."""
         if self.created == self.created:
             return (self.created, 0.0, self.key)
-        start = self.account.start if self.account else None
-        return (start or 0.0, 1.0, self.key)
+        start = known(self.account.start if self.account else None)
+        return (start if start == start else 0.0, 1.0, self.key)
 
     @property
     def settled(self) -> Phase:
@@ -76,6 +76,12 @@ class Attempt(NamedTuple):
         if self.phase in (Phase.SUCCEEDED, Phase.FAILED) or not told:
             return self.phase
         return Phase.FAILED if told == "failed" else Phase.SUCCEEDED
+
+
+def slim(one: Attempt) -> Attempt:
+    """An attempt that succeeded, as what is kept of it: its times and its place among the others."""
+    told = one.account and AttemptSeen(-1, "", "succeeded", known(one.account.start), known(one.account.end))
+    return one._replace(uid="", reason="", message="", exit_code=None, node="", pod="", account=told)
 
 
 def key_of(uid: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kjnb.model.attempts import LONGEST_MESSAGE, Attempt, Phase, ShelfDraft, from_pod, joined, key_of, known
+from kjnb.model.attempts import LONGEST_MESSAGE, Attempt, Phase, ShelfDraft, from_pod, joined, key_of, known, slim
 from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, JobSeen, PodSeen, Relisted, ResultLost
 from kjnb.model.runstate import RunState, sorted_attempts, unpacked
 
@@ -102,7 +102,8 @@ class Draft:
         """Add an attempt to an index, or merge it with what is known of it."""
         attempts = self.attempts(index)
         old = next((one for one in attempts if one.key == fresh.key), None)
-        new = fresh if old is None else merge(old)
+        full = fresh if old is None else merge(old)
+        new = slim(full) if full.settled == Phase.SUCCEEDED else full
         if old is not None and same(old, new):
             return
         self.replace(index, (*(one for one in attempts if one is not old), new))
@@ -121,7 +122,7 @@ class Draft:
     def pack(self, index: int, one: Attempt) -> None:
         """Write an attempt that succeeded as numbers."""
         told = one.account
-        start, end = (known(told.start), known(told.end)) if told else (np.nan, np.nan)
+        start, end = (told.start, told.end) if told else (np.nan, np.nan)
         row = (one.key, one.rv, one.job, one.phase, one.gone, told is not None)
         self.array("packed")[index] = (*row, one.created, one.started, one.finished, start, end)
 
@@ -133,8 +134,8 @@ class Draft:
         self.array("tries")[index] = len(attempts)
         self.array("phases")[index] = shown.settled
         self.array("homes")[index] = shown.job
-        self.array("started")[index] = told.start if told and told.start else shown.started
-        self.array("finished")[index] = told.end if told and told.end else shown.finished
+        self.array("started")[index] = first_known(told.start if told else None, shown.started)
+        self.array("finished")[index] = first_known(told.end if told else None, shown.finished)
 
     def job(self, fact: JobSeen) -> None:
         """A Job's later word replaces the one before."""
@@ -163,7 +164,7 @@ class Draft:
         attempts: tuple[Attempt, ...] = self.shelf.at(index) or ()
         kept = [
             one._replace(phase=Phase.STOPPED, gone=True)
-            if one.phase < Phase.STOPPED and one.job in numbers and one.uid not in uids
+            if one.settled < Phase.STOPPED and one.job in numbers and one.uid not in uids
             else one
             for one in attempts
         ]
@@ -183,6 +184,11 @@ class Draft:
         if 0 <= index < self.state.completions and not self.copies.get(name, getattr(self.state, name))[index]:
             self.array(name)[index] = True
             self.changed = True
+
+
+def first_known(time: float | None, otherwise: float) -> float:
+    """A time if it is known, else the other."""
+    return otherwise if time is None or time != time else time
 
 
 def same(one: Attempt, other: Attempt) -> bool:

@@ -25,6 +25,7 @@ SUFFIXES = {
 }
 QUANTITY = re.compile(r"\+?(\d+(?:\.\d*)?|\.\d+)(?:([eE][+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII)
 MIB = 2**20
+SIZES = ("B", "kB", "MB", "GB", "TB")
 
 
 def parse_quantity(text: str) -> Decimal:
@@ -52,8 +53,7 @@ def size_text(size: float) -> str:
     """Bytes for people: "812 B", "3.1 MB", "24 GB" (powers of 1000)."""
     if size < 1000:
         return f"{size:.0f} B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        size /= 1000
-        if size < 999.5 or unit == "TB":
-            break
-    return f"{size:.1f} {unit}" if size < 9.95 else f"{size:,.0f} {unit}"
+    power = 0
+    while size >= 999.5 and power < len(SIZES) - 1:
+        size, power = size / 1000, power + 1
+    return f"{size:.1f} {SIZES[power]}" if size < 9.95 else f"{size:,.0f} {SIZES[power]}"

@@ -1,0 +1,26 @@
+"""Golden files: what is rendered is compared with a file beside the test; `--regenerate` writes it anew."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--regenerate", action="store_true", help="write the golden files from what is rendered now")
+
+
+@pytest.fixture
+def golden(request) -> Callable[[str, str], None]:
+    """`golden("name.svg", text)` compares with `golden/name.svg` beside the test's module."""
+
+    def compare(name: str, text: str) -> None:
+        path = pathlib.Path(request.path).parent / "golden" / name
+        if request.config.getoption("--regenerate"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text
+
+    return compare
