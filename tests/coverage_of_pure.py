@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
-EMBEDDED = ["indexes", "backoff", "failure_policy", "job_controller", "scheduler", "selectors", "patches", "status"]
+EMBEDDED = ["indexes", "backoff", "failure_policy", "job_controller", "scheduler", "selectors", "patches", "answers"]
 EMBEDDED += ["tables", "routes"]
 PURE = ["kjnb/model/*", "kjnb/view/*", *(f"kjnb/embedded/{name}.py" for name in EMBEDDED)]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from . import deletion, patches, schema, selectors, status, strategy
+from . import answers, deletion, patches, schema, selectors, strategy
 from .resources import Resource
 from .store import AlreadyExists, Conflict, NotFound, Store
 from .validation import job as job_rules
 
 Object = dict[str, Any]
+Objects = list[Object]
+Words = list[str]
 PATCHES = {
     "application/merge-patch+json": "merge",
     "application/strategic-merge-patch+json": "strategic",
@@ -49,10 +51,10 @@ class Api:
         """The object, or 404."""
         obj = self.store.get(resource.plural, namespace, name)
         if obj is None:
-            raise status.not_found(resource.plural, resource.group, name)
+            raise answers.not_found(resource.plural, resource.group, name)
         return obj
 
-    def list(self, resource: Resource, namespace: str | None, test: selectors.Test | None) -> list[Object]:
+    def list(self, resource: Resource, namespace: str | None, test: selectors.Test | None) -> Objects:
         """The objects that pass the selectors, by name; Events in the order in which things happened."""
         listed = self.store.oldest_first if resource.plural == "events" else self.store.list
         found = listed(resource.plural, namespace)
@@ -72,13 +74,13 @@ class Api:
         obj = strategy.labelled(resource, obj)
         if options.dry_run:
             if self.store.get(resource.plural, namespace, meta["name"]):
-                raise status.already_exists(resource.plural, resource.group, meta["name"])
+                raise answers.already_exists(resource.plural, resource.group, meta["name"])
             made = {**obj["metadata"], "creationTimestamp": self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")}
             return Written({**obj, "metadata": made}, warnings)
         try:
             return Written(self.store.create(resource.plural, obj), warnings)
         except AlreadyExists:
-            raise status.already_exists(resource.plural, resource.group, meta["name"]) from None
+            raise answers.already_exists(resource.plural, resource.group, meta["name"]) from None
 
     def update(
         self, resource: Resource, namespace: str | None, name: str, subresource: str | None, body: Any, options: Options
@@ -88,7 +90,7 @@ class Api:
         obj, warnings = self.read(resource, body, options)
         meta = self._placed(resource, namespace, obj.get("metadata") or {})
         if meta.get("name", name) != name:
-            raise status.bad_request(
+            raise answers.bad_request(
                 f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
             )
         return self._replace(resource, {**obj, "metadata": {**meta, "name": name}}, old, subresource, options, warnings)
@@ -108,7 +110,7 @@ class Api:
         try:
             changed = self._patched(resource, old, how, body)
         except patches.PatchError as error:
-            raise (status.bad_request(str(error)) if error.malformed else status.unprocessable()) from None
+            raise (answers.bad_request(str(error)) if error.malformed else answers.unprocessable()) from None
         obj, warnings = self.read(resource, changed, options)
         return self._replace(resource, obj, old, subresource, options, warnings)
 
@@ -128,13 +130,13 @@ class Api:
         old: Object,
         subresource: str | None,
         options: Options,
-        warnings: list[str],
+        warnings: Words,
     ) -> Written:
         given = obj["metadata"]
         if given.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
-            raise status.conflict(resource.plural, resource.group, old["metadata"]["name"], "Precondition failed: UID")
+            raise answers.conflict(resource.plural, resource.group, old["metadata"]["name"], "Precondition failed: UID")
         if given.get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
-            raise status.conflict(resource.plural, resource.group, old["metadata"]["name"])
+            raise answers.conflict(resource.plural, resource.group, old["metadata"]["name"])
         new = strategy.new_state(resource, obj, old, subresource)
         check = (
             job_rules.status_update if subresource == "status" and resource.plural == "jobs" else resource.check_update
@@ -145,9 +147,9 @@ class Api:
         try:
             return Written(self.store.update(resource.plural, new), warnings)
         except Conflict:
-            raise status.conflict(resource.plural, resource.group, old["metadata"]["name"]) from None
+            raise answers.conflict(resource.plural, resource.group, old["metadata"]["name"]) from None
         except NotFound:
-            raise status.not_found(resource.plural, resource.group, old["metadata"]["name"]) from None
+            raise answers.not_found(resource.plural, resource.group, old["metadata"]["name"]) from None
 
     def delete(self, resource: Resource, namespace: str | None, name: str, options: Object, dry_run: bool) -> Object:
         """The object, or a Status, as Kubernetes answers."""
@@ -163,10 +165,10 @@ class Api:
         )
         if not gone or resource.returns_deleted:
             return after
-        details = status.details_of(resource.plural, resource.group, name)
-        return status.success({**details, "uid": obj["metadata"]["uid"]})
+        details = answers.details_of(resource.plural, resource.group, name)
+        return answers.success({**details, "uid": obj["metadata"]["uid"]})
 
-    def delete_all(self, resource: Resource, found: list[Object], options: Object, dry_run: bool) -> list[Object]:
+    def delete_all(self, resource: Resource, found: Objects, options: Object, dry_run: bool) -> Objects:
         """Every one of them, as `delete` does; what vanished meanwhile is no error."""
         for obj in found:
             meta = obj["metadata"]
@@ -177,14 +179,14 @@ class Api:
     def _may_delete(self, resource: Resource, obj: Object, options: Object) -> None:
         meta = obj["metadata"]
         if resource.plural == "namespaces" and meta["name"] in KEPT_NAMESPACES:
-            raise status.forbidden(f'namespaces "{meta["name"]}" is forbidden: this namespace may not be deleted')
+            raise answers.forbidden(f'namespaces "{meta["name"]}" is forbidden: this namespace may not be deleted')
         wanted = options.get("preconditions") or {}
         for part, word in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
             if part in wanted and wanted[part] != meta[part]:
                 why = (
                     f"Precondition failed: {word} in precondition: {wanted[part]}, {word} in object meta: {meta[part]}"
                 )
-                raise status.conflict(resource.plural, resource.group, meta["name"], why)
+                raise answers.conflict(resource.plural, resource.group, meta["name"], why)
 
     def _empty(self, namespace: str) -> None:
         """A namespace goes with all that is in it; pods that run keep their grace period."""
@@ -201,27 +203,27 @@ class Api:
         """The document as this kind has it: known fields only, right types. 400 when it is something else."""
         if not isinstance(body, dict):
             words = f"the object provided is unrecognized (must be of type {resource.kind}): couldn't get version/kind"
-            raise status.bad_request(words)
+            raise answers.bad_request(words)
         kind, version = body.get("kind", resource.kind), body.get("apiVersion", resource.api_version)
         said = f'{kind} in version "{version}" cannot be handled as a {resource.kind}'
         if kind != resource.kind or version != resource.api_version:
-            raise status.bad_request(f"{said}: it is not of kind {resource.kind} in version {resource.api_version}")
+            raise answers.bad_request(f"{said}: it is not of kind {resource.kind} in version {resource.api_version}")
         try:
             obj, unknown = schema.read(resource.kind, body)
         except schema.Mismatch as error:
-            raise status.bad_request(f"{said}: {error}") from None
-        words = [f'unknown field "{path}"' for path in unknown]
-        if words and options.validation == "Strict":
-            raise status.bad_request(f"{said}: strict decoding error: {', '.join(words)}")
+            raise answers.bad_request(f"{said}: {error}") from None
+        warnings = [f'unknown field "{path}"' for path in unknown]
+        if warnings and options.validation == "Strict":
+            raise answers.bad_request(f"{said}: strict decoding error: {', '.join(warnings)}")
         whole = {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
-        return Written({"metadata": {}, **whole}, words if options.validation == "Warn" else [])
+        return Written({"metadata": {}, **whole}, warnings if options.validation == "Warn" else [])
 
     def _placed(self, resource: Resource, namespace: str | None, meta: Object) -> Object:
         given = meta.get("namespace")
         if not resource.namespaced:
             return {name: value for name, value in meta.items() if name != "namespace"}
         if given and given != namespace:
-            raise status.bad_request(
+            raise answers.bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
         return {**meta, "namespace": namespace}
@@ -231,15 +233,15 @@ class Api:
             return
         home = self.store.get("namespaces", None, namespace or "")
         if home is None:
-            raise status.not_found("namespaces", "", namespace or "")
+            raise answers.not_found("namespaces", "", namespace or "")
         if home["metadata"].get("deletionTimestamp"):
-            raise status.forbidden(
+            raise answers.forbidden(
                 f"unable to create new content in namespace {namespace} because it is being terminated"
             )
 
-    def _check(self, resource: Resource, obj: Object, found: list[status.FieldError]) -> None:
+    def _check(self, resource: Resource, obj: Object, found: Sequence[answers.FieldError]) -> None:
         if found:
-            raise status.invalid(resource.kind, resource.group, obj["metadata"].get("name", ""), found)
+            raise answers.invalid(resource.kind, resource.group, obj["metadata"].get("name", ""), found)
 
 
 def deletion_options(options: Object) -> tuple[int | None, str | None]:
@@ -249,13 +251,13 @@ def deletion_options(options: Object) -> tuple[int | None, str | None]:
         propagation = "Orphan" if options["orphanDependents"] else "Background"
     if propagation not in (None, *deletion.FINALIZER_OF):
         known = ", ".join(f'"{one}"' for one in (*deletion.FINALIZER_OF, "nil"))
-        error = status.FieldError(
+        error = answers.FieldError(
             "propagationPolicy",
             "FieldValueNotSupported",
             f'Unsupported value: "{propagation}": supported values: {known}',
         )
-        raise status.invalid("DeleteOptions", "meta.k8s.io", "", [error])
+        raise answers.invalid("DeleteOptions", "meta.k8s.io", "", [error])
     grace = options.get("gracePeriodSeconds")
     if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
-        raise status.bad_request(f"gracePeriodSeconds: {grace!r} is not a number")
+        raise answers.bad_request(f"gracePeriodSeconds: {grace!r} is not a number")
     return grace, propagation

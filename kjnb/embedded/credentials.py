@@ -8,7 +8,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 YEARS = 10
 
@@ -74,7 +74,7 @@ def self_signed() -> tuple[bytes, bytes]:
     )
 
 
-def _usage(x509: object) -> object:
+def _usage(x509: Any) -> Any:
     on = {"digital_signature": True, "key_cert_sign": True}
     off = (
         "content_commitment",
@@ -85,7 +85,7 @@ def _usage(x509: object) -> object:
         "encipher_only",
         "decipher_only",
     )
-    return x509.KeyUsage(**on, **dict.fromkeys(off, False))  # type: ignore[attr-defined]
+    return x509.KeyUsage(**on, **dict.fromkeys(off, False))
 
 
 def kubeconfig(port: int, certificate: bytes, token: str) -> str:

@@ -31,9 +31,9 @@ JSON_TYPES: dict[str, Object] = {
 def version(kjnb: str) -> Object:
     """/version: a Kubernetes of the version whose behaviour this one follows, marked as kjnb's."""
     return {
-        "major": "1", "minor": "36", "gitVersion": f"{KUBERNETES}+kjnb.{kjnb}", "gitCommit": "", "gitTreeState": "clean",
-        "buildDate": "1970-01-01T00:00:00Z", "goVersion": "none", "compiler": "python", "platform": "linux/amd64",
-        "kjnbVersion": kjnb,
+        "major": "1", "minor": "36", "gitVersion": f"{KUBERNETES}+kjnb.{kjnb}", "gitCommit": "",
+        "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "none", "compiler": "python",
+        "platform": "linux/amd64",        "kjnbVersion": kjnb,
     }  # fmt: skip
 
 

@@ -33,7 +33,8 @@ FIELDS: dict[str, str] = {
     "SuccessPolicy": "rules:[SuccessPolicyRule]!",
     "SuccessPolicyRule": "succeededIndexes:str! succeededCount:int",
     "JobStatus": "conditions:[JobCondition]@type startTime:time completionTime:time active:int succeeded:int failed:int"
-    " terminating:int completedIndexes:str failedIndexes:str! uncountedTerminatedPods:UncountedTerminatedPods ready:int",
+    " terminating:int completedIndexes:str failedIndexes:str! ready:int"
+    " uncountedTerminatedPods:UncountedTerminatedPods",
     "JobCondition": "type:str! status:str! lastProbeTime:time lastTransitionTime:time reason:str message:str",
     "UncountedTerminatedPods": "succeeded:[str] failed:[str]",
     "LabelSelector": "matchLabels:map matchExpressions:[LabelRequirement]",

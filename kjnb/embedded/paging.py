@@ -7,7 +7,7 @@ import binascii
 import json
 from typing import Any
 
-from . import status
+from . import answers
 
 Object = dict[str, Any]
 
@@ -18,7 +18,7 @@ def page(found: list[Object], limit: str, mark: str, version: str) -> tuple[list
         version, after = _opened(mark)
         found = sorted((obj for obj in found if place(obj) > after), key=place)
     if limit and not limit.lstrip("-").isdecimal():
-        raise status.bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax')
+        raise answers.bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax')
     most = int(limit or 0)
     if most <= 0 or len(found) <= most:
         return found, {"resourceVersion": version}
@@ -37,4 +37,4 @@ def _opened(mark: str) -> tuple[str, list[str]]:
         version, after = json.loads(base64.urlsafe_b64decode(mark))
         return str(version), [str(after[0]), str(after[1])]
     except (binascii.Error, ValueError, TypeError, IndexError):
-        raise status.bad_request("invalid continue token: continue key is not valid") from None
+        raise answers.bad_request("invalid continue token: continue key is not valid") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 Object = dict[str, Any]
-# (type name, field) → (type name of the field or of its elements, merge key; "" for a list of plain values; None: replaced)
+# (type, field) → (type of the field or of its elements, merge key; "" for a list of plain values; None: it is replaced)
 Shape = Callable[[str, str], tuple[str, str | None]]
 DIRECTIVES = ("$patch", "$retainKeys")
 ORDER, DELETE = "$setElementOrder/", "$deleteFromPrimitiveList/"

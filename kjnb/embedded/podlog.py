@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from . import status
+from . import answers
 from .store import Store
 
 Object = dict[str, Any]
@@ -43,11 +43,11 @@ def _whole(text: str, field: str, name: str) -> int | None:
     if not text:
         return None
     if not text.lstrip("-").isdecimal():
-        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+        raise answers.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
     least = 1 if field == "limitBytes" else 0
     if int(text) < least:
         words = f"Invalid value: {text}: must be greater than or equal to {least}"
-        raise status.invalid("PodLogOptions", "", name, [status.FieldError(field, "FieldValueInvalid", words)])
+        raise answers.invalid("PodLogOptions", "", name, [answers.FieldError(field, "FieldValueInvalid", words)])
     return int(text)
 
 
@@ -58,11 +58,11 @@ def container_of(pod: Object, asked: str) -> str:
     first = [one["name"] for one in spec.get("initContainers") or []]
     if asked:
         if asked not in own + first:
-            raise status.bad_request(f"container {asked} is not valid for pod {name}")
+            raise answers.bad_request(f"container {asked} is not valid for pod {name}")
         return asked
     if len(own) > 1:
         words = f"a container name must be specified for pod {name}, choose one of: [{' '.join(own)}]"
-        raise status.bad_request(words + (f" or one of the init containers: [{' '.join(first)}]" if first else ""))
+        raise answers.bad_request(words + (f" or one of the init containers: [{' '.join(first)}]" if first else ""))
     return str(own[0])
 
 
@@ -91,11 +91,11 @@ class PodLog:
         ended = (state.get("lastState") or {}).get("terminated")
         if self.options.previous and not ended:
             words = f'previous terminated container "{self.container}" in pod "{name}" not found'
-            raise status.bad_request(words)
+            raise answers.bad_request(words)
         waits = (state.get("state") or {}).get("waiting")
         if waits and not ended:
             why = waits.get("reason", "ContainerCreating")
-            raise status.bad_request(f'container "{self.container}" in pod "{name}" is waiting to start: {why}')
+            raise answers.bad_request(f'container "{self.container}" in pod "{name}" is waiting to start: {why}')
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes asked for; with `follow`, what is added until the container has ended."""

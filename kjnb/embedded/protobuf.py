@@ -1,4 +1,4 @@
-"""PURE: Kubernetes' protobuf bodies → the documents they stand for: `kubectl create job` and its like send nothing else.
+"""PURE: Kubernetes' protobuf bodies → the documents they stand for: `kubectl create job` sends nothing else.
 
 Only what those commands write is known here; a field without a number below is refused, never lost. Answers are JSON,
 which every client takes.
@@ -61,7 +61,8 @@ def decode(body: bytes) -> Object:
 
 def wire_fields(data: bytes) -> list[tuple[int, Any]]:
     """(number, bytes or integer) of every field of a message, in order."""
-    found, place = [], 0
+    found: list[tuple[int, Any]] = []
+    place = 0
     while place < len(data):
         tag, place = varint(data, place)
         if tag & 7 == 0:

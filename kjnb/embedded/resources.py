@@ -1,4 +1,4 @@
-"""The table of what is served: a row a resource. A new resource is a row here, a line in `fields.py`, its validation."""
+"""The table of what is served: a row a resource. A new one is a row here, a line in `fields.py`, its validation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import defaults
-from .status import FieldError
+from .answers import FieldError
 from .validation import core, job, pod_object
 
 Object = dict[str, Any]
@@ -15,7 +15,7 @@ ANY_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
 
 
 class Resource(NamedTuple):
-    """One served kind; `default` fills in, `check` and `check_update` find what is wrong, `fields` can be selected by."""
+    """One served kind; `default` fills in, the checks find what is wrong, `fields` are those to select by."""
 
     plural: str
     kind: str
@@ -48,7 +48,8 @@ POD_FIELDS = ANY_FIELDS | {
     "status.podIP", "status.nominatedNodeName",
 }  # fmt: skip
 EVENT_FIELDS = ANY_FIELDS | {
-    f"involvedObject.{part}" for part in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+    f"involvedObject.{part}"
+    for part in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 } | {"reason", "reportingComponent", "source", "type"}  # fmt: skip
 
 RESOURCES: tuple[Resource, ...] = (
@@ -57,8 +58,8 @@ RESOURCES: tuple[Resource, ...] = (
         subresources=("status",), categories=("all",), default_propagation="Orphan",
     ),
     Resource(
-        "pods", "Pod", "", "v1", True, defaults.pod, pod_object.pod_object, pod_object.pod_update, POD_FIELDS, short=("po",),
-        subresources=("status", "log"), categories=("all",), returns_deleted=True,
+        "pods", "Pod", "", "v1", True, defaults.pod, pod_object.pod_object, pod_object.pod_update, POD_FIELDS,
+        short=("po",), subresources=("status", "log"), categories=("all",), returns_deleted=True,
     ),
     Resource(
         "configmaps", "ConfigMap", "", "v1", True, as_given, core.entries, core.entries_update, short=("cm",),

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 
 class Route(NamedTuple):
-    """An object (`name` set) or a collection of them; namespace None means all of them, or a cluster-scoped resource."""
+    """An object (`name` set) or a collection; namespace None means all of them, or a cluster-scoped resource."""
 
     group: str
     version: str

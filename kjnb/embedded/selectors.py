@@ -112,7 +112,7 @@ def _values(tokens: Tokens) -> set[str]:
     while True:
         word = tokens.take()
         if word == ")":
-            return values | {""} if not values else values
+            return values or {""}
         if word == ",":
             continue
         if not re.match(r"[A-Za-z0-9]", word):

@@ -107,9 +107,7 @@ class Cluster:
         self.keep_pods = False
         self.store = Store(folder / "objects.sqlite", clock=now, new_uid=new_uid)
         self.ended = asyncio.Event()
-        self.kubelet = Kubelet(
-            self.store, node_name=node_name(), state=folder, clock=now, backoff_base=backoff_base
-        )
+        self.kubelet = Kubelet(self.store, node_name=node_name(), state=folder, clock=now, backoff_base=backoff_base)
 
     async def run(self) -> int:
         """Serve until the end is asked for."""
@@ -182,7 +180,9 @@ class Cluster:
         active = [pod for pod in self.store.list("pods") if is_active(pod) and pod["spec"].get("nodeName")]
         self.kubelet.supervision.send(wire.End())
         limit = time.monotonic() + END_SECONDS
-        while self.kubelet.active() and any(is_active(self._now_of(pod)) for pod in active) and time.monotonic() < limit:
+        while (
+            self.kubelet.active() and any(is_active(self._now_of(pod)) for pod in active) and time.monotonic() < limit
+        ):
             await asyncio.sleep(0.02)
         for pod in map(self._now_of, active):
             if (pod.get("status") or {}).get("phase") == "Failed":

@@ -15,7 +15,7 @@ import tornado.httpserver
 import tornado.iostream
 import tornado.web
 
-from . import discovery, podlog, protobuf, reviews, routes, selectors, status, tables, watching
+from . import answers, discovery, podlog, protobuf, reviews, routes, selectors, tables, watching
 from .api import PATCHES, Api, Options, Written
 from .paging import page
 from .resources import BY_PATH, Resource
@@ -67,21 +67,21 @@ class Handler(tornado.web.RequestHandler):
     async def _serve(self) -> None:
         try:
             await self._answer()
-        except status.Refused as refusal:
+        except answers.Refused as refusal:
             self._send(refusal.status, refusal.code)
         except OSError as error:
-            self._send(status.internal(str(error)).status, 500)
+            self._send(answers.internal(str(error)).status, 500)
 
     get = post = put = patch = delete = head = options = _serve
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
+    def write_error(self, status_code: int, **_: Any) -> None:
         """What tornado refuses, and what nobody foresaw, as a Status."""
-        self.finish(ENCODE(status.failure(status_code, "InternalError", f"Internal error occurred: {self._reason}")))
+        self.finish(ENCODE(answers.failure(status_code, "InternalError", f"Internal error occurred: {self._reason}")))
 
     async def _answer(self) -> None:
         request, path = self.request, self.request.path
         if "Origin" in request.headers:
-            raise status.forbidden("requests of web pages (with an Origin header) are refused")
+            raise answers.forbidden("requests of web pages (with an Origin header) are refused")
         if path in OPEN_PATHS:
             return self._open(path)
         self._authorize()
@@ -91,9 +91,9 @@ class Handler(tornado.web.RequestHandler):
             return await self._other(path)
         resource = BY_PATH.get((route.group, route.version, route.resource))
         if resource is None or (route.namespace is not None) > resource.namespaced:
-            raise status.no_such_path()
+            raise answers.no_such_path()
         if route.subresource and route.subresource not in resource.subresources:
-            raise status.no_such_path()
+            raise answers.no_such_path()
         await self._resource(resource, route)
         return None
 
@@ -107,7 +107,7 @@ class Handler(tornado.web.RequestHandler):
     def _authorize(self) -> None:
         given = self.request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {self.context.token}".encode()):
-            raise status.unauthorized()
+            raise answers.unauthorized()
 
     async def _other(self, path: str) -> None:
         if self.request.method == "POST" and (answer := reviews.review(path, self._body())) is not None:
@@ -119,14 +119,14 @@ class Handler(tornado.web.RequestHandler):
             self.finish("404 page not found\n")
             return None
         if self.request.method != "GET":
-            raise status.method_not_allowed()
+            raise answers.method_not_allowed()
         return self._send(found)
 
     async def _resource(self, resource: Resource, route: routes.Route) -> None:
         method = self.request.method
         if route.subresource == "log":
             if method != "GET":
-                raise status.method_not_allowed()
+                raise answers.method_not_allowed()
             return await self._pod_log(resource, route)
         if method == "GET":
             if route.name is None:
@@ -135,9 +135,9 @@ class Handler(tornado.web.RequestHandler):
         changes = {"POST": self._create, "PUT": self._update, "PATCH": self._patch, "DELETE": self._delete}
         allowed = ("DELETE", "POST") if route.name is None else ("DELETE", "PATCH", "PUT")
         if method not in allowed or (route.subresource and method == "DELETE"):
-            raise status.method_not_allowed()
+            raise answers.method_not_allowed()
         if resource.namespaced and route.namespace is None and method != "DELETE":
-            raise status.method_not_allowed()
+            raise answers.method_not_allowed()
         return await changes[method](resource, route)
 
     # -- verbs
@@ -177,7 +177,7 @@ class Handler(tornado.web.RequestHandler):
     async def _patch(self, resource: Resource, route: routes.Route) -> None:
         how = PATCHES.get(self._content_type())
         if how is None:
-            raise status.unsupported_media_type(self._content_type(), list(PATCHES))
+            raise answers.unsupported_media_type(self._content_type(), list(PATCHES))
         body = self._decoded(resource.kind)
         written = self.context.api.patch(
             resource, route.namespace, str(route.name), route.subresource, how, body, self._options()
@@ -223,14 +223,15 @@ class Handler(tornado.web.RequestHandler):
         streamed = self._flag("sendInitialEvents")
         if streamed and self._query("resourceVersionMatch") != "NotOlderThan":
             words = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            error = status.FieldError("resourceVersionMatch", "FieldValueForbidden", words)
-            raise status.invalid("ListOptions", "meta.k8s.io", "", [error])
+            error = answers.FieldError("resourceVersionMatch", "FieldValueForbidden", words)
+            raise answers.invalid("ListOptions", "meta.k8s.io", "", [error])
         bookmarks = self._flag("allowWatchBookmarks")
         labels, fields = self._query("labelSelector"), self._query("fieldSelector")
         seconds = self._number("timeoutSeconds")
         return watching.Asked(
             resource, route.namespace, self._selector(resource), (route.namespace or "", labels, fields),
-            since, initial or streamed, self._table(), bookmarks, streamed and bookmarks, float(seconds or WATCH_SECONDS),
+            since, initial or streamed, self._table(), bookmarks, streamed and bookmarks,
+            float(seconds or WATCH_SECONDS),
         )  # fmt: skip
 
     def _since(self) -> tuple[int | None, bool]:
@@ -240,7 +241,7 @@ class Handler(tornado.web.RequestHandler):
             return None, True
         if not text.isdecimal():
             words = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-            raise status.Refused(status.failure(500, None, words))
+            raise answers.Refused(answers.failure(500, None, words))
         return int(text), False
 
     async def _pod_log(self, resource: Resource, route: routes.Route) -> None:
@@ -284,15 +285,15 @@ class Handler(tornado.web.RequestHandler):
     def _number(self, name: str) -> int | None:
         text = self._query(name)
         if text and not text.lstrip("-").isdecimal():
-            raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+            raise answers.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
         return int(text) if text else None
 
     def _dry_run(self) -> bool:
         given = self._query("dryRun")
         if given not in ("", "All"):
             words = f'Unsupported value: "{given}": supported values: "All"'
-            raise status.invalid(
-                "Options", "meta.k8s.io", "", [status.FieldError("dryRun", "FieldValueNotSupported", words)]
+            raise answers.invalid(
+                "Options", "meta.k8s.io", "", [answers.FieldError("dryRun", "FieldValueNotSupported", words)]
             )
         return given == "All"
 
@@ -300,8 +301,8 @@ class Handler(tornado.web.RequestHandler):
         validation = self._query("fieldValidation") or "Warn"
         if validation not in ("Ignore", "Warn", "Strict"):
             words = f'Unsupported value: "{validation}": supported values: "", "Ignore", "Strict", "Warn"'
-            error = status.FieldError("fieldValidation", "FieldValueNotSupported", words)
-            raise status.invalid("Options", "meta.k8s.io", "", [error])
+            error = answers.FieldError("fieldValidation", "FieldValueNotSupported", words)
+            raise answers.invalid("Options", "meta.k8s.io", "", [error])
         return Options(self._dry_run(), validation)
 
     def _delete_options(self) -> Object:
@@ -318,7 +319,7 @@ class Handler(tornado.web.RequestHandler):
         try:
             return selectors.selector(labels, fields, resource.fields)
         except selectors.SelectorError as error:
-            raise status.bad_request(str(error)) from None
+            raise answers.bad_request(str(error)) from None
 
     def _content_type(self) -> str:
         return self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
@@ -328,26 +329,27 @@ class Handler(tornado.web.RequestHandler):
         if kind == PROTOBUF:
             return self._protobuf()
         if kind not in ("application/json", "*/*"):
-            raise status.unsupported_media_type(kind, ["application/json", PROTOBUF])
+            raise answers.unsupported_media_type(kind, ["application/json", PROTOBUF])
         return self._decoded(resource.kind if resource else "object")
 
     def _protobuf(self) -> Any:
         try:
             return protobuf.decode(self._bounded())
         except protobuf.ProtobufError as error:
-            raise status.bad_request(str(error)) from None
+            raise answers.bad_request(str(error)) from None
 
     def _bounded(self) -> bytes:
         if len(self.request.body) > BODY_LIMIT:
-            raise status.too_large(BODY_LIMIT)
+            raise answers.too_large(BODY_LIMIT)
         return self.request.body
 
     def _decoded(self, kind: str) -> Any:
         try:
             return msgspec.json.decode(self._bounded())
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            words = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {error}"
-            raise status.bad_request(words) from None
+            said = f"the object provided is unrecognized (must be of type {kind})"
+            words = f"{said}: couldn't get version/kind; json parse error: {error}"
+            raise answers.bad_request(words) from None
 
     def _table(self) -> str:
         """What a Table's rows are to carry; empty when no Table is asked for."""

@@ -16,7 +16,7 @@ from .credentials import write_private
 
 
 class Server(NamedTuple):
-    """What server.json says of a running server; `started` is the process's start time, so that no reused pid deceives."""
+    """What server.json says of a running server; `started` is the process's start time: a pid may be reused."""
 
     pid: int
     started: float

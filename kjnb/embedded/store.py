@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from .database import Database
 
 Object = dict[str, Any]
 Objects = list[Object]
+Owned = list[tuple[str, Object]]
 Key = tuple[str, str, str]  # resource, namespace ("" for cluster scope), name
 ENCODE = msgspec.json.Encoder().encode
 
@@ -35,19 +36,19 @@ class StoreError(Exception):
         self.name = name
 
 
-class AlreadyExists(StoreError):
+class AlreadyExists(StoreError):  # noqa: N818
     """An object of that name is there."""
 
 
-class NotFound(StoreError):
+class NotFound(StoreError):  # noqa: N818
     """No object of that name."""
 
 
-class Conflict(StoreError):
+class Conflict(StoreError):  # noqa: N818
     """The object changed since the version that the writer read."""
 
 
-class Expired(StoreError):
+class Expired(StoreError):  # noqa: N818
     """The history that was asked for is gone: list again."""
 
 
@@ -202,7 +203,7 @@ class Store:
         chosen = [namespace] if namespace is not None else list(spaces)
         return [obj for space in chosen for obj in spaces.get(space or "", {}).values()]
 
-    def owned(self, owner_uid: str) -> list[tuple[str, Object]]:
+    def owned(self, owner_uid: str) -> Owned:
         """(resource, object) of everything whose ownerReferences name that uid."""
         keys = self._owned.get(owner_uid, {})
         return [(resource, self._objects[resource][space][name]) for resource, space, name in keys]
@@ -323,7 +324,7 @@ class Store:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _announce(self, events: list[Event]) -> None:
+    def _announce(self, events: Sequence[Event]) -> None:
         by_resource: dict[str, list[Event]] = {}
         for event in events:
             by_resource.setdefault(event.resource, []).append(event)

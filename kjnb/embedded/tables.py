@@ -226,11 +226,10 @@ Columns = list[tuple[str, str, bool]]
 
 def _columns(text: str) -> Columns:
     """`Name Ready Age +IP`: a + marks a wide column, _ stands for a blank, # for a whole number."""
-    words = [
+    return [
         (word.strip("+#").replace("_", " "), "integer" if "#" in word else "string", "+" in word)
         for word in text.split()
     ]
-    return words
 
 
 PRINTED: dict[str, tuple[Columns, Row]] = {

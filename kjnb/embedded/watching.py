@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from . import selectors, status, tables
+from . import answers, selectors, tables
 from .resources import Resource
 from .store import Batch, Event, Expired, Store, Watch
 
@@ -50,7 +50,7 @@ class Stream:
         try:
             self.watch: Watch = store.watch(asked.resource.plural, since, limit=LAG)
         except Expired as error:
-            raise status.expired(str(error)) from None
+            raise answers.expired(str(error)) from None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Joined lines, one chunk a commit, until the time is over."""
@@ -68,7 +68,7 @@ class Stream:
             except StopAsyncIteration:
                 return
             except Expired as error:
-                yield ENCODE({"type": "ERROR", "object": status.expired(str(error)).status}) + b"\n"
+                yield ENCODE({"type": "ERROR", "object": answers.expired(str(error)).status}) + b"\n"
                 return
             except TimeoutError:
                 if self.asked.bookmarks and self.watch.idle:

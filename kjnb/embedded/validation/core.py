@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from ..status import FieldError
+from ..answers import FieldError
 from . import meta
 from .errors import duplicate, forbidden, immutable, wrong
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..status import FieldError
+from ..answers import FieldError
 
 
 def wrong(field: str, value: Any, why: str) -> FieldError:

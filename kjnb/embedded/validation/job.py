@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..status import FieldError
+from ..answers import FieldError
 from . import meta, pod, policies
 from .errors import at_least_zero, forbidden, immutable, required, unsupported, wrong
 
@@ -126,7 +126,7 @@ def template(spec: Object) -> list[FieldError]:
     given = spec["template"]
     marks = given.get("metadata") or {}
     found = meta.labels(marks.get("labels") or {}, "spec.template.labels")
-    found += meta.annotations(marks.get("annotations") or {}, "spec.template.annotations")
+    found += meta.annotation_keys(marks.get("annotations") or {}, "spec.template.annotations")
     found += pod.pod_spec(given["spec"], "spec.template.spec")
     policy, field = given["spec"].get("restartPolicy"), "spec.template.spec.restartPolicy"
     if policy in (None, "", "Always"):

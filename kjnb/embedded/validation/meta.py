@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..status import FieldError
+from ..answers import FieldError
 from .errors import immutable, required, wrong
 
 Object = dict[str, Any]
@@ -77,7 +77,7 @@ def labels(given: dict[str, str], field: str) -> list[FieldError]:
     return found
 
 
-def annotations(given: dict[str, str], field: str) -> list[FieldError]:
+def annotation_keys(given: dict[str, str], field: str) -> list[FieldError]:
     """Keys of annotations, in any case of letters, and their size together."""
     found = [wrong(field, key, words) for key in given for words in qualified_name(key.lower())]
     if sum(len(key) + len(value) for key, value in given.items()) > ANNOTATIONS_LIMIT:
@@ -94,7 +94,7 @@ def metadata(meta: Object, field: str = "metadata") -> list[FieldError]:
     if name:
         found += [wrong(f"{field}.name", name, words) for words in dns_subdomain(name)]
     found += labels(meta.get("labels") or {}, f"{field}.labels")
-    found += annotations(meta.get("annotations") or {}, f"{field}.annotations")
+    found += annotation_keys(meta.get("annotations") or {}, f"{field}.annotations")
     found += [
         wrong(f"{field}.finalizers", one, words)
         for one in meta.get("finalizers") or []
@@ -107,9 +107,8 @@ def owners(references: list[Object], field: str) -> list[FieldError]:
     """Every owner is named whole, and one of them at most is the controller."""
     found = []
     for place, owner in enumerate(references):
-        for part in ("apiVersion", "kind", "name", "uid"):
-            if not owner.get(part):
-                found.append(wrong(f"{field}[{place}].{part}", "", "must not be empty"))
+        empty = [part for part in ("apiVersion", "kind", "name", "uid") if not owner.get(part)]
+        found += [wrong(f"{field}[{place}].{part}", "", "must not be empty") for part in empty]
     if sum(bool(owner.get("controller")) for owner in references) > 1:
         found.append(wrong(field, references, "Only one reference can have Controller set to true."))
     return found
@@ -126,5 +125,5 @@ def metadata_update(new: Object, old: Object, field: str = "metadata") -> list[F
             words = f"no new finalizers can be added if the object is being deleted, found new finalizers {added}"
             found.append(FieldError(f"{field}.finalizers", "FieldValueForbidden", f"Forbidden: {words}"))
     found += labels(new.get("labels") or {}, f"{field}.labels")
-    found += annotations(new.get("annotations") or {}, f"{field}.annotations")
+    found += annotation_keys(new.get("annotations") or {}, f"{field}.annotations")
     return found + owners(new.get("ownerReferences") or [], f"{field}.ownerReferences")

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from .. import quantity
-from ..status import FieldError
+from ..answers import FieldError
 from . import meta
 from .errors import duplicate, missing, required, unsupported, wrong
 

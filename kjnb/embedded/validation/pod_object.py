@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..status import FieldError
+from ..answers import FieldError
 from . import meta, pod
 from .errors import forbidden, unsupported
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..status import FieldError
+from ..answers import FieldError
 from .errors import at_least_zero, duplicate, required, unsupported, wrong
 
 Object = dict[str, Any]
@@ -140,7 +140,8 @@ def count_indexes(text: str, completions: int) -> int:
         ends = part.split("-")
         if len(ends) > 2:
             raise ValueError(
-                f"the fragment \"{part}\" violates the requirement that an index interval can have at most two parts separated by '-'"
+                f'the fragment "{part}" violates the requirement that an index interval can have at most two parts '
+                "separated by '-'"
             )
         first, final = _index(ends[0], completions), _index(ends[-1], completions)
         if first <= last:

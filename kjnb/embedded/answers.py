@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 Object = dict[str, Any]
@@ -129,7 +130,7 @@ def internal(message: str) -> Refused:
     return Refused(failure(500, "InternalError", f"Internal error occurred: {message}"))
 
 
-def invalid(kind: str, group: str, name: str, errors: list[FieldError]) -> Refused:
+def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> Refused:
     """422: fields that do not hold, each with its cause."""
     said = [f"{error.field}: {error.message}" for error in errors]
     words = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
