@@ -58,6 +58,7 @@ class Kubelet:
         self._python = python
         self._fork = sys.platform == "linux" and not os.environ.get("KJNB_EXEC_PODS") if fork is None else fork
         self._connected = False
+        self._warmed: set[str] = set()
         self._changed: dict[str, PodLife] = {}
         self._flushing: asyncio.TimerHandle | None = None
         self._settled: list[str] = []
@@ -240,8 +241,14 @@ class Kubelet:
         python = images.zygote_for(argv, path, env, spec.get("image", "")) if self._fork and not mounted else None
         order = wire.Start(container.id, path, argv, env, cwd, str(log), python, hostname, _memory_limit(spec))
         if python:
-            self.supervision.send(wire.Warm(python, images.zygote_environment(spec["image"])))
+            self._warm(python)
         return self._wrapped(order, mounted) if path and (mounted or (not python and os.geteuid() != 0)) else order
+
+    def _warm(self, python: str) -> None:
+        """Tell the supervisor once how a zygote of that interpreter begins; it makes it anew when it must."""
+        if python not in self._warmed:
+            self._warmed.add(python)
+            self.supervision.send(wire.Warm(python, images.zygote_environment(images.LOCAL + python)))
 
     def _wrapped(self, order: wire.Start, mounted: list[bubblewrap.Mount]) -> wire.Start:
         """The same in bubblewrap, for its mounts and, where we are not root, its hostname."""
@@ -273,9 +280,9 @@ class Kubelet:
     def _catch_up(self, listing: wire.Listing) -> None:
         """After a (re)connection: adopt what runs, note what ended, give up what is lost, start what was never started."""
         self._connected = True
+        self._warmed.clear()
         if self._fork:
-            image = images.LOCAL + self._python
-            self.supervision.send(wire.Warm(self._python, images.zygote_environment(image)))
+            self._warm(self._python)
         running = {one.id: one for one in listing.running}
         exited = {one.id: one for one in listing.exited}
         for life in list(self.lives.values()):

@@ -86,7 +86,8 @@ def status(pod: Object, containers: list[Container], known: Known, now: str) -> 
     init = [one.shown() for one in containers if one.init]
     if init:
         new["initContainerStatuses"] = init
-    new["containerStatuses"] = [one.shown() for one in containers if not one.init]
+    main = sorted((one for one in containers if not one.init), key=lambda one: one.name)  # as a kubelet sorts them
+    new["containerStatuses"] = [one.shown() for one in main]
     return new
 
 

@@ -202,3 +202,20 @@ def test_tracebacks_do_not_show_the_zygote(tmp_path: Path) -> None:
         assert "zygote" not in text and re.search(r"line 3, in <module>", text) and os.linesep in text
 
     run(tmp_path, scenario)
+
+
+def test_arrow_works_with_its_threads_in_a_forked_pod(tmp_path: Path) -> None:
+    script = (
+        "import os, pandas as pd, pyarrow as pa\n"
+        "table = pa.table({f'c{i}': list(range(20_000)) for i in range(8)})\n"
+        "path = os.path.join(os.environ['TMPDIR'], 'x.arrow')\n"
+        "with pa.ipc.new_file(path, table.schema) as sink:\n    sink.write_table(table)\n"
+        "frame = pa.ipc.open_file(pa.memory_map(path)).read_all().to_pandas(use_threads=True)\n"
+        "print(frame.c7.sum(), pa.compute.sum(table['c7']))\n"
+    )
+
+    async def scenario(here: Node) -> None:
+        pods = [await python(here, script) for _ in range(10)]
+        assert {here.log(pod) for pod in pods} == {"199990000 199990000\n"}
+
+    run(tmp_path, scenario)
