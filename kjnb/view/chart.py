@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOMINAL_WIDTH = 900
 LARGEST_CELL = 26.0
 TOP, BETWEEN, BOTTOM, LINES = 46, 40, 48, 150
+UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
 
 
@@ -195,10 +196,8 @@ def time_axis(timeline: Timeline) -> dict[str, Any]:
 
 def tick_text(seconds: int, step: int) -> str:
     """A moment in the unit of the step: "30 s", "5 min", "2 h", "3 d"."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if step >= size or (seconds and seconds % size == 0 and step * 8 > size):
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds} s"
+    unit, size = next(unit for unit in UNITS if step >= unit[1])
+    return f"{seconds / size:g} {unit}"
 
 
 def count_axis(state: RunState, top: float) -> dict[str, Any]:
