@@ -11,6 +11,7 @@ from tqdm import tqdm
 from kjnb.model.state import RunState, State
 
 LOOK = 0.25  # seconds between looks at the state
+LOOKED_AWAY = 130  # the exit code after Ctrl-C
 
 
 def follow(run: Any) -> int:
@@ -23,7 +24,7 @@ def follow(run: Any) -> int:
                 pause.wait(LOOK)
     except KeyboardInterrupt:
         print(f"Looked away; {run.name} goes on.  kjnb watch {run.name}", file=sys.stderr)
-        return 130
+        return LOOKED_AWAY
     print(f"{run.name}: {run.status_text()}")
     return 0 if run.state.outcome == "succeeded" else 1
 

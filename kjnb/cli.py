@@ -189,7 +189,15 @@ CLUSTER: dict[str, tuple[Callable[[Any], int], str]] = {
     "kubeconfig": (cluster_kubeconfig, "The path of its kubeconfig, for kubectl and other clients"),
 }
 
-PROGRAMS: dict[str, Callable[[list[str]], int]] = {"cluster": cluster}
+def demo(words: list[str]) -> int:
+    """`kjnb demo`: the quickstart in this terminal."""
+    from kjnb import demo as quickstart
+
+    return quickstart.main(words)
+
+
+PROGRAMS: dict[str, Callable[[list[str]], int]] = {"demo": demo, "cluster": cluster}
 PROGRAM_HELP = {
+    "demo": f"{'kjnb demo'.ljust(53)}the quickstart from start to report, in this terminal",
     "cluster": f"{('kjnb cluster ' + ' | '.join(CLUSTER)).ljust(53)}the embedded cluster, no Kubernetes needed"
 }
