@@ -81,6 +81,4 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics: what `%load_ext kjnb` calls."""
-    from kjnb.jupyter.magics import load_ipython_extension as load
-
-    load(shell)
+    importlib.import_module("kjnb.jupyter.magics").load_ipython_extension(shell)

@@ -1,4 +1,4 @@
-"""What went wrong in a run, one row an index: from the workers' accounts, joined with what the cluster said of the pods."""
+"""What went wrong in a run, one row an index: from the workers' accounts, joined with what is known of the pods."""
 
 from __future__ import annotations
 

@@ -295,14 +295,14 @@ def _complete(wanted: Wanted, job: Json, body: Json | None, *, note: str = "") -
     try:
         if body is not None:
             _compare(wanted, job, body)
-        wanted.stage.put(wanted.task, wanted.parts, wanted.facts(job))
+        told = wanted.stage.put(wanted.task, wanted.parts, wanted.facts(job))
     except BaseException:
         unfinished.remove(wanted.cluster, job, wanted.stage)
         raise
     unfinished.resume(wanted.cluster, job)
     _enter(wanted)
     first = note or f"launched {wanted.name}"
-    return Run(wanted.stage, wanted.cluster, notes=[first, *wanted.notes])
+    return Run(wanted.stage, wanted.cluster, notes=[first, *wanted.notes, *told])
 
 
 def _enter(wanted: Wanted) -> None:

@@ -1,7 +1,7 @@
 """What one client saw of a run, put where it outlives the cluster: into the run's stage.
 
-Pods and Jobs go away (TTL, garbage collection, delete); their last known facts and the logs of attempts that failed stay
-in the stage, from where reports and later notebooks read them. Segments are never changed once written.
+Pods and Jobs go away (TTL, garbage collection, delete); their last known facts and the logs of attempts that failed
+stay in the stage, from where reports and later notebooks read them. Segments are never changed once written.
 """
 
 from __future__ import annotations

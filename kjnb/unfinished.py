@@ -65,7 +65,8 @@ def resume(cluster: Cluster, job: Json) -> None:
 
 def remove(cluster: Cluster, job: Json, stage: Stage) -> None:
     """Take away a Job that never ran, and what there is of its stage."""
-    if not stage.exists() or (stage.facts().get("launch") == annotation(job, LAUNCH) and not stage.committed()):
+    mine = not stage.exists() or stage.facts().get("launch") == annotation(job, LAUNCH)
+    if stage.root.exists() and mine and not stage.committed():
         stage.delete()
     cluster.delete("jobs", job["metadata"]["name"], uid=job["metadata"]["uid"])
 
