@@ -13,7 +13,7 @@ import numpy as np
 
 from kjnb.model.state import RunState, State
 from kjnb.view.picture import cell_words
-from kjnb.view.theme import COLOURS, FONT, INK, LINE, SHOWN, cells, word
+from kjnb.view.theme import COLOURS, FONT, INK, LINE, SHOWN, cells, counted, word
 from kjnb.view.timeline import Curve, Timeline
 from kjnb.view.words import duration_text
 
@@ -108,7 +108,7 @@ def legend_mark(state: RunState, one: State) -> dict[str, Any]:
         "y": [None],
         "mode": "markers",
         "marker": {"symbol": "square", "size": 11, "color": COLOURS[one]},
-        "name": f"{count:,} {word(one, over=state.over)}",
+        "name": counted(count, one, over=state.over),
         "showlegend": count > 0,
         "hoverinfo": "skip",
         "xaxis": "x",
@@ -210,6 +210,7 @@ def count_axis(state: RunState, top: float) -> dict[str, Any]:
         "ticklabelstandoff": 4,
         "tickformat": ",d",
         "nticks": 5,
+        "dtick": 1 if state.completions <= 4 else None,
         "gridcolor": LINE,
         "zeroline": False,
         "fixedrange": True,

@@ -44,6 +44,12 @@ def word(state: State, *, over: bool) -> str:
     return "not run" if over and state == State.QUEUED else state.name.lower()
 
 
+def counted(count: int, state: State, *, over: bool) -> str:
+    """So many indexes in a state: "38 succeeded", "3 results lost"."""
+    plural = "s" if state == State.LOST and count != 1 else ""
+    return f"{count:,} {f'result{plural} lost' if state == State.LOST else word(state, over=over)}"
+
+
 def columns(completions: int) -> int:
     """How many indexes stand in a row of the map: a round number, about four times as many as rows."""
     wanted = 2 * math.sqrt(completions)
@@ -62,4 +68,4 @@ def cells(state: RunState) -> npt.NDArray[np.float32]:
 def legend(state: RunState) -> list[tuple[State, str]]:
     """The states that some index is in, each as "38 succeeded"."""
     counts = state.counts
-    return [(one, f"{counts[one]:,} {word(one, over=state.over)}") for one in SHOWN if counts[one]]
+    return [(one, counted(counts[one], one, over=state.over)) for one in SHOWN if counts[one]]

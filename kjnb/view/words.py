@@ -7,16 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kjnb.model.state import Group, RunState, State
+from kjnb.view.theme import counted
 from kjnb.view.timeline import Timeline
 
 MOST_GROUPS = 5
-ORDER = (
-    (State.RUNNING, "running"),
-    (State.STARTING, "starting"),
-    (State.RETRYING, "retrying"),
-    (State.FAILED, "failed"),
-    (State.LOST, "results lost"),
-)
+ORDER = (State.RUNNING, State.STARTING, State.RETRYING, State.FAILED, State.LOST)
 
 
 def line(state: RunState, timeline: Timeline) -> str:
@@ -29,7 +24,7 @@ def line(state: RunState, timeline: Timeline) -> str:
     if timeline.throughput is not None and not state.suspended:
         parts += [rate_text(timeline.throughput)]
     if timeline.eta is not None:
-        parts += [f"about {duration_text(timeline.eta)} left"]
+        parts += [f"about {duration_text(max(1, round(timeline.eta)))} left"]
     return " · ".join(parts)
 
 
@@ -37,9 +32,8 @@ def counts_text(state: RunState) -> str:
     """ "38 of 120 done, 4 running, 2 failed"; what is still queued at the end was not run."""
     counts = state.counts
     parts = [f"{counts[State.SUCCEEDED]:,} of {state.completions:,} done"]
-    parts += [f"{counts[one]:,} {name}" for one, name in ORDER if counts[one]]
-    if state.over and counts[State.QUEUED]:
-        parts += [f"{counts[State.QUEUED]:,} not run"]
+    shown = [*ORDER, State.QUEUED] if state.over else ORDER
+    parts += [counted(counts[one], one, over=state.over) for one in shown if counts[one]]
     return ", ".join(parts)
 
 
@@ -61,7 +55,7 @@ def rate_text(rate: float) -> str:
 
 def duration_text(seconds: float) -> str:
     """Seconds for people: "0.4 s", "42 s", "3 min", "2.5 h", "3.1 days"."""
-    if seconds < 9.95:
+    if seconds < 9.95 and not isinstance(seconds, int):
         return f"{seconds:.1f} s"
     if seconds < 99.5:
         return f"{seconds:.0f} s"
