@@ -135,8 +135,9 @@ def pod_state(pod: Object) -> str:
         c["type"] == "PodScheduled" and c.get("reason") == "SchedulingGated" for c in status.get("conditions") or []
     ):
         reason = "SchedulingGated"
+    ready = any(c["type"] == "Ready" and c.get("status") == "True" for c in status.get("conditions") or [])
     waiting = _init_state(status.get("initContainerStatuses") or [], len(pod["spec"].get("initContainers") or []))
-    reason = waiting or _containers_state(status.get("containerStatuses") or [], reason)
+    reason = waiting or _containers_state(status.get("containerStatuses") or [], reason, ready)
     if pod["metadata"].get("deletionTimestamp"):
         over = status.get("phase") in ("Succeeded", "Failed")
         return "Unknown" if status.get("reason") == "NodeLost" else reason if over else "Terminating"
@@ -157,7 +158,7 @@ def _init_state(states: list[Object], count: int) -> str:
     return ""
 
 
-def _containers_state(states: list[Object], reason: str) -> str:
+def _containers_state(states: list[Object], reason: str, ready: bool) -> str:
     running = False
     for one in reversed(states):
         state = one.get("state") or {}
@@ -166,9 +167,11 @@ def _containers_state(states: list[Object], reason: str) -> str:
             reason = waits["reason"]
         elif ended:
             reason = _end(ended)
-        elif one.get("ready") and state.get("running"):
+        elif one.get("ready") and "running" in state:
             running = True
-    return "Running" if reason == "Completed" and running else reason
+    if reason == "Completed" and running:
+        return "Running" if ready else "NotReady"
+    return reason
 
 
 def _end(ended: Object) -> str:

@@ -1,0 +1,45 @@
+"""Quantities in the form the API server keeps."""
+
+from fractions import Fraction
+
+import pytest
+
+from kjnb.embedded.quantity import canonical, parse
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("1000", "1k"),
+        ("0.5", "500m"),
+        (1, "1"),
+        (0.25, "250m"),
+        ("500m", "500m"),
+        ("1000m", "1"),
+        ("1024Mi", "1Gi"),
+        ("1.5Gi", "1536Mi"),
+        ("512Mi", "512Mi"),
+        ("0", "0"),
+        ("0.5Ki", "512"),
+        ("1e3", "1k"),
+        ("12E2", "1200"),
+        ("1Ei", "1Ei"),
+        ("100M", "100M"),
+        ("-1", "-1"),
+        (".5", "500m"),
+        ("0.0000000001", "1n"),
+    ],
+)
+def test_canonical(given, kept):
+    assert canonical(given) == kept
+
+
+@pytest.mark.parametrize("text", ["lots", "", "1x", "1 Gi", "Gi", "1.2.3"])
+def test_refused(text):
+    with pytest.raises(ValueError, match="quantities must match"):
+        parse(text)
+
+
+def test_exact():
+    assert parse("100m") * 10 == 1
+    assert parse("1n") == Fraction(1, 10**9)
