@@ -239,6 +239,9 @@ def _encode_numpy(values: pd.Series | pd.Index, dtype: np.dtype[Any]) -> tuple[d
     return None
 
 
+TEXT = {str: pa.large_string(), bytes: pa.large_binary(), datetime.date: pa.date32()}
+
+
 def _encode_text(values: np.ndarray[Any, Any]) -> tuple[dict[str, Any], pa.Array] | None:
     """Objects of one type that Arrow gives back exactly, with one kind of missing value."""
     kinds = set(map(type, values))
@@ -246,7 +249,7 @@ def _encode_text(values: np.ndarray[Any, Any]) -> tuple[dict[str, Any], pa.Array
     content = kinds - missing
     if len(content) > 1 or len(missing) == 2:
         return None
-    arrow = {str: pa.large_string(), bytes: pa.large_binary(), datetime.date: pa.date32()}.get(content.pop() if content else str)
+    arrow = TEXT.get(content.pop() if content else str)
     if arrow is None:
         return None
     nan = float in missing
@@ -365,9 +368,10 @@ def _decode_index(meta: dict[str, Any], columns: list[Any], *, trust: bool) -> p
         levels = unplain(about["levels"], trust=trust)
         return pd.MultiIndex(levels=levels, codes=columns, names=names, verify_integrity=False)
     values = columns[0]
-    one: Any = INDEX(values, dtype=values.dtype, name=names[0], copy=False)
+    one: pd.Index = INDEX(values, dtype=values.dtype, name=names[0], copy=False)
     if about["freq"]:
-        one = type(one)(one, freq=about["freq"])
+        regular: Any = type(one)
+        one = regular(one, freq=about["freq"])
     return one
 
 

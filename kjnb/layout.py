@@ -85,7 +85,7 @@ def commit(layout: Layout, index: int, attempt: str, kind: str, content: Any) ->
     try:
         write(path, content)
         write(claim, json.dumps(about | {"checksum": checksum(content)}).encode())
-        won = _link(claim, layout.commit(index))
+        won = link(claim, layout.commit(index))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -102,7 +102,8 @@ def write(path: Path, content: Any) -> None:
         file.write(content)
 
 
-def _link(claim: Path, path: Path) -> bool:
+def link(claim: Path, path: Path) -> bool:
+    """Claim a path for a finished file; False if it is another's."""
     try:
         os.link(claim, path)
     except FileExistsError:

@@ -30,10 +30,11 @@ TRUST = "load it with trust=True if you trust who ran this: unpickling runs code
 
 
 class Stage:
-    """A run's folder; `root` is its path and `url` the same as text."""
+    """A run's folder as the user `uid` (the process's own) sees it; `root` is its path and `url` the same as text."""
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, uid: int | None = None) -> None:
         self.root = Path(root)
+        self.uid = os.getuid() if uid is None else uid
         self.url = str(root)
         self._names = Layout(self.root)
 
@@ -242,9 +243,9 @@ class Stage:
     def own(self) -> bool:
         """Whether the run was put here by the user of this process."""
         try:
-            return self._names.run.stat().st_uid == os.getuid()
+            return self._names.run.stat().st_uid == self.uid
         except FileNotFoundError:
-            return self._names.run.parent.is_dir() and self.root.stat().st_uid == os.getuid()
+            return self._names.run.parent.is_dir() and self.root.stat().st_uid == self.uid
 
     def _trusted(self, trust: bool, what: str) -> None:
         if not (trust or self.own()):

@@ -29,8 +29,8 @@ class Task:
     """A task ready to travel.
 
     `payload` is what the worker loads; `carries` lists (name, type, bytes) of what travels with it; `modules` are
-    source files by their path; `files` are (name in the pod's folder, path here); `sources` the text of each cell or file that
-    a traceback may name; `digest` is equal for tasks of equal content, in whatever kernel.
+    source files by their path; `files` are (name in the pod's folder, path here); `sources` the text of each cell or
+    file that a traceback may name; `digest` is equal for tasks of equal content, in whatever kernel.
     """
 
     name: str

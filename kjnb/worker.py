@@ -280,7 +280,7 @@ def _hint(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
         return f"if the notebook has this file, ship it: --file {error.filename}"
     frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, KeyError) and frames and frames[-1].filename == os.__file__ and error.args:
+    if isinstance(error, KeyError) and frames and frames[-1].filename in (os.__file__, "<frozen os>") and error.args:
         return f"if the notebook has this variable, pass it on: --env {error.args[0]}"
     return ""
 

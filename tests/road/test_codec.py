@@ -74,7 +74,7 @@ COLUMNS = {
     "date": objects(datetime.date(2024, 2, 29), None),
     "time": objects(datetime.time(1, 2, 3, 4), datetime.time(5)),
     "datetime objects": objects(datetime.datetime(2024, 1, 1), datetime.datetime(2024, 1, 1, tzinfo=BERLIN)),
-    "Decimal": objects(decimal.Decimal("1.10"), decimal.Decimal("2")),
+    "Decimal": objects(decimal.Decimal("1.10"), decimal.Decimal(2)),
     "bytes": objects(b"a\0b", b"", None),
     "uuid": objects(uuid.UUID(int=7)),
     "lists": objects([1, "a"], [], None),
