@@ -189,6 +189,7 @@ CLUSTER: dict[str, tuple[Callable[[Any], int], str]] = {
     "kubeconfig": (cluster_kubeconfig, "The path of its kubeconfig, for kubectl and other clients"),
 }
 
+
 def demo(words: list[str]) -> int:
     """`kjnb demo`: the quickstart in this terminal."""
     from kjnb import demo as quickstart
@@ -199,5 +200,5 @@ def demo(words: list[str]) -> int:
 PROGRAMS: dict[str, Callable[[list[str]], int]] = {"demo": demo, "cluster": cluster}
 PROGRAM_HELP = {
     "demo": f"{'kjnb demo'.ljust(53)}the quickstart from start to report, in this terminal",
-    "cluster": f"{('kjnb cluster ' + ' | '.join(CLUSTER)).ljust(53)}the embedded cluster, no Kubernetes needed"
+    "cluster": f"{('kjnb cluster ' + ' | '.join(CLUSTER)).ljust(53)}the embedded cluster, no Kubernetes needed",
 }

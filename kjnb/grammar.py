@@ -65,7 +65,7 @@ def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
 def sentence(error: KjnbError) -> str:
     """An error in one line: what happened, and what to do."""
     what = re.sub(r"\s*\n\s*", "; ", str(error.what)).rstrip(". ")
-    return f"{what}. {error.fix}" if error.fix else what
+    return f"{what} -> {error.fix}" if error.fix else what
 
 
 def split(line: str) -> list[str]:

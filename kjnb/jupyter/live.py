@@ -17,7 +17,7 @@ from kjnb.view.timeline import Timeline
 
 # As long as this widget stands in a page, the static output beside it is its heading only: one picture is enough.
 ONE_PICTURE = """<style>
-.jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) { display: none }
+.jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) { display: none !important }
 </style>"""
 
 
@@ -27,6 +27,7 @@ class LiveView:
     def __init__(self, state: RunState, timeline: Timeline) -> None:
         self._drawn = chart.figure(state, timeline)
         self.figure: Any = go.FigureWidget(self._drawn)
+        self.figure._config = {"responsive": True, "displayModeBar": False}  # as wide as the cell
         self.line = _classed(ipywidgets.HTML(), "kjnb-line")
         self.failures = _classed(ipywidgets.HTML(), "kjnb-failures")
         self._chart = _classed(ipywidgets.VBox([self.figure]), "kjnb-chart")
