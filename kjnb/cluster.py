@@ -11,7 +11,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from kjnb import answers
-from kjnb.errors import ClusterError, Conflict, Forbidden, NotFound, Unreachable
+from kjnb.errors import ClusterError, Conflict, Forbidden, NotFound, Unreachable, UsageError
 from kjnb.model.quantity import parse_quantity
 
 CONNECT_SECONDS = 5.0
@@ -98,17 +98,43 @@ class Cluster:
     Thread-safe: every request takes its own connection and asks for the credentials anew.
     """
 
-    def __init__(self, target: str, context: str, namespace: str, configuration: Any, told: Json | None = None) -> None:
-        from kubernetes.client import ApiClient
-
+    def __init__(
+        self,
+        target: str,
+        context: str,
+        namespace: str,
+        configuration: Any,
+        told: Json | None = None,
+        again: Callable[[], Any] | None = None,
+    ) -> None:
         self.target, self.context, self.namespace = target, context, namespace
-        self.server = str(configuration.host).rstrip("/")
+        self._again = again  # loads the configuration anew, to find a server that came back at another port
         self.clock = ServerClock()
         self.told_where = False  # whether a launch has said which cluster this is
         self._told = dict(told or {})
-        self._configuration = configuration
         self._credentials = threading.Lock()
+        self._use(configuration)
+
+    def _use(self, configuration: Any) -> None:
+        from kubernetes.client import ApiClient
+
+        self._configuration = configuration
+        self.server = str(configuration.host).rstrip("/")
         self._connections: Connections = ApiClient(configuration).rest_client.pool_manager
+
+    def _moved(self) -> bool:
+        """Whether the server is at another place by now; then that is used from here on."""
+        if self._again is None:
+            return False
+        try:
+            found = self._again()
+        except (ClusterError, UsageError):
+            return False
+        with self._credentials:
+            moved = str(found.host).rstrip("/") != self.server
+            if moved:
+                self._use(found)
+        return moved
 
     def __repr__(self) -> str:
         return f"Cluster({self.context!r}, namespace={self.namespace!r}, server={self.server!r})"
@@ -117,7 +143,7 @@ class Cluster:
         """Give the same cluster with another namespace."""
         if namespace == self.namespace:
             return self
-        return Cluster(self.target, self.context, namespace, self._configuration, self._told)
+        return Cluster(self.target, self.context, namespace, self._configuration, self._told, self._again)
 
     def create(self, resource: str, body: Json, *, dry_run: bool = False) -> tuple[Json, list[str]]:
         """Create an object; returns it as stored and the server's warnings (fields it dropped, for one)."""
@@ -282,6 +308,8 @@ class Cluster:
                 retries=False,
             )
         except (HTTPError, OSError) as error:
+            if "refused" in str(error) and self._moved():
+                return self._open(method, path, query, body, headers=headers, read=read)
             raise self._no_answer(error) from error
         self.clock.heard(response.headers.get("Date"), sent, time.time())
         if response.status >= 300:

@@ -95,7 +95,8 @@ class Session:
             if known is not None and (target != LOCAL or _listens(known.server)):
                 return known
             loaded, context, default = _load(target)
-            cluster = Cluster(target, context, namespace or default, loaded, over)
+            again = None if target == IN_CLUSTER else lambda: _reloaded(target)
+            cluster = Cluster(target, context, namespace or default, loaded, over, again)
             self._clusters[key] = cluster
             return cluster
 
@@ -127,6 +128,15 @@ def embedded_cluster() -> ModuleType:
     from kjnb import embedded
 
     return embedded
+
+
+def _reloaded(target: str) -> Any:
+    """Load a cluster's configuration once more, without starting anything."""
+    if target != LOCAL:
+        return configuration(target)[0]
+    from kjnb import embedded
+
+    return configuration(None, embedded.kubeconfig(home()))[0]
 
 
 def _listens(server: str) -> bool:

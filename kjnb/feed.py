@@ -32,6 +32,7 @@ class Feed:
         self.cluster = cluster
         self.selector = selector
         self.trouble: ClusterError | None = None
+        self._since = 0.0
         self._deliver = deliver
         self._facts: queue.SimpleQueue[Fact | None] = queue.SimpleQueue()
         self._closed = threading.Event()
@@ -41,6 +42,11 @@ class Feed:
             for r in ("jobs", "pods")
         ]
         self._threads.append(threading.Thread(target=self._keep_delivering, name="kjnb-feed", daemon=True))
+
+    @property
+    def silent(self) -> float:
+        """For how many seconds there has been `trouble`; 0 while there is none."""
+        return time.monotonic() - self._since if self.trouble else 0.0
 
     def start(self) -> Feed:
         """Start listening; returns at once."""
@@ -75,6 +81,7 @@ class Feed:
             except (ClusterError, msgspec.MsgspecError) as told:
                 error = told if isinstance(told, ClusterError) else ClusterError(f"an answer cannot be read: {told}")
                 failures += 1
+                self._since = self._since if self.trouble else time.monotonic()
                 self.trouble = None if self._closed.is_set() else error
                 version = version if isinstance(told, Unreachable) else ""
             if failures:

@@ -16,8 +16,8 @@ from kjnb import decode, recorder
 from kjnb.cluster import Cluster
 from kjnb.errors import ClusterError, StageError
 from kjnb.feed import Feed
-from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, JobSeen, PodSeen, Relisted, attempt_seen
-from kjnb.model.state import RunState, reduce
+from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, PodSeen, Relisted, ResultLost, attempt_seen
+from kjnb.model.state import RunState, State, reduce
 from kjnb.stage import Stage
 
 FIRST_LOOK_SECONDS = 10.0
@@ -34,8 +34,9 @@ class Follower:
     `state` never waits for the cluster longer than the first look takes; `until` waits for a condition on it.
     """
 
-    def __init__(self, stage: Stage, cluster: Cluster | None) -> None:
+    def __init__(self, stage: Stage, cluster: Cluster | None, *, gone: bool = False) -> None:
         self.stage, self.cluster = stage, cluster
+        self._gone = gone  # the cluster was asked, and has no Job of the run any more
         self._facts = stage.facts()
         self._changed = threading.Condition()
         self._state: RunState | None = None
@@ -63,6 +64,11 @@ class Follower:
     def trouble(self) -> ClusterError | None:
         """Why nothing is heard from the cluster, if so."""
         return self._feed.trouble if self._feed else None
+
+    @property
+    def silent(self) -> float:
+        """For how many seconds nothing could be heard from the cluster; 0 while all is well."""
+        return self._feed.silent if self._feed else 0.0
 
     def now(self) -> float:
         """Seconds since the epoch, on the clock that the state's times are from."""
@@ -103,6 +109,8 @@ class Follower:
         maps = {name: None if given is None else tuple(given) for name, given in names.items()}
         self._state = RunState.new(self._facts["name"], int(self._facts["plan"]["completions"]), maps)
         self._reduce(stage_facts(self.stage))
+        if self._gone or self._facts.get("deleted"):
+            self._reduce([Relisted("jobs", None, frozenset()), Relisted("pods", None, frozenset())])
         if self.cluster is None or self._state.over:
             self._settled = True
             return
@@ -117,17 +125,12 @@ class Follower:
         accounts = list(self._accounts(batch))
         with self._changed:
             self._listed.update(f.kind for f in batch if isinstance(f, Relisted))
-            self._reduce([*batch, *self._missing_jobs(batch), *accounts])
+            self._reduce([*batch, *accounts])
             over = self._state is not None and self._state.over and not self._settled
         if self._recorder:
             self._recorder.take(batch)
         if over:
             self._settle()
-
-    def _missing_jobs(self, batch: list[Fact]) -> Iterable[JobSeen]:
-        """A Job that a list does not have was removed while nobody looked: say so, for each that we know of."""
-        lists = [f for f in batch if isinstance(f, Relisted) and f.kind == "jobs"]
-        return [gone_job(job) for job in self._facts["jobs"] if lists and job["uid"] not in lists[-1].uids]
 
     def _accounts(self, batch: list[Fact]) -> Iterable[AttemptSeen]:
         for fact in batch:
@@ -150,11 +153,18 @@ class Follower:
             self._recorder.take(last)
             self._recorder.close()
         with self._changed:
-            self._reduce([*last, *self._accounts(last), *stage_facts(self.stage, accounts=False)])
+            self._reduce([*last, *stage_facts(self.stage, records=False)])
+            self._reduce(self._lost())
             self._settled = True
             self._changed.notify_all()
         if self._feed:
             self._feed.close()
+
+    def _lost(self) -> list[Fact]:
+        """Indexes that the cluster counts as done, and that have no result: somebody took it, or it was torn."""
+        assert self._state is not None
+        missing = (self._state.states == State.SUCCEEDED) & ~self._state.committed
+        return [ResultLost(int(index)) for index in missing.nonzero()[0]]
 
     def _stopped(self) -> bool:
         """Whether the stage says that somebody, here or elsewhere, stopped the run."""
@@ -171,16 +181,11 @@ class Follower:
         self._changed.notify_all()
 
 
-def stage_facts(stage: Stage, *, accounts: bool = True) -> list[Fact]:
+def stage_facts(stage: Stage, *, records: bool = True) -> list[Fact]:
     """All that a stage knows of its run: what clients saw, what workers say, and the results there are."""
     try:
-        seen = list(recorder.facts(stage.records())) if accounts else []
-        told = [attempt_seen(a) for a in stage.attempts()] if accounts else []
+        seen = list(recorder.facts(stage.records())) if records else []
+        told = [attempt_seen(a) for a in stage.attempts()]
         return [*seen, *told, *(CommitSeen(index) for index in stage.committed())]
     except (StageError, FileNotFoundError):
         return []
-
-
-def gone_job(job: dict[str, Any]) -> JobSeen:
-    """Say of a Job that it is not there any more."""
-    return JobSeen(job["name"], job["uid"], gone=True)

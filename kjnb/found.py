@@ -24,10 +24,14 @@ Json = dict[str, Any]
 
 
 class Place(NamedTuple):
-    """Where a run was found: its stage, and its cluster unless only the stage is left."""
+    """Where a run was found: its stage, and its cluster unless only the stage is left.
+
+    `gone`: its cluster was asked, and has no Job of it.
+    """
 
     stage: Stage
     cluster: Cluster | None
+    gone: bool = False
 
 
 def find(name: str, cluster: Cluster | None = None) -> Place:
@@ -108,9 +112,9 @@ def _in_registry(name: str, here: Cluster) -> Place | None:
         if (entry.context, entry.namespace) != (here.context, here.namespace):
             with contextlib.suppress(ClusterError, UsageError):
                 place = _in_cluster(name, SESSION.connect(entry.context).in_namespace(entry.namespace))
-                if place:
-                    return place
-        return Place(Stage.at(entry.stage), None)
+                return place or Place(Stage.at(entry.stage), None, gone=True)
+            return Place(Stage.at(entry.stage), None)
+        return Place(Stage.at(entry.stage), None, gone=True)
     return None
 
 

@@ -358,7 +358,7 @@ def _finish(wanted: Wanted, job: Json) -> Run | None:
 
 def _attach(wanted: Wanted, known: Known) -> Run:
     """Attach to the run that is the same, and say how it stands and what would run it again."""
-    run = Run(wanted.stage, wanted.cluster if known.job is not None else None)
+    run = Run(wanted.stage, wanted.cluster if known.job is not None else None, gone=known.job is None)
     done, of = len(wanted.stage.committed()), run.completions
     again = "fresh=True (--fresh) runs it again"
     if done == of:

@@ -6,6 +6,7 @@ stay in the stage, from where reports and later notebooks read them. Segments ar
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import queue
@@ -62,6 +63,7 @@ class Recorder:
         ]
         for thread in self._threads:
             thread.start()
+        atexit.register(self._write)
 
     def take(self, batch: Iterable[Fact]) -> None:
         """Remember the facts of a batch, the last of each object; quick, writes nothing here."""
@@ -76,6 +78,7 @@ class Recorder:
     def close(self, timeout: float = 10.0) -> None:
         """Write what is not written yet, save the logs still to be saved, and end."""
         self._closed.set()
+        atexit.unregister(self._write)
         self._failed.put(None)
         for thread in self._threads:
             thread.join(timeout)

@@ -6,9 +6,10 @@ Nothing that matters is in here: a Run is made from a stage and a cluster and ca
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -25,6 +26,8 @@ from kjnb.model.state import RunState, State
 from kjnb.stage import Stage
 from kjnb.task import Task
 
+LOOK_SECONDS = 5.0
+REFUSED_SECONDS = 30.0
 LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "namespace", "stage"]
 
 
@@ -48,7 +51,13 @@ class Run:
     """
 
     def __init__(
-        self, stage: Stage, cluster: Cluster | None = None, *, notes: Iterable[str] = (), trust: bool = False
+        self,
+        stage: Stage,
+        cluster: Cluster | None = None,
+        *,
+        notes: Iterable[str] = (),
+        trust: bool = False,
+        gone: bool = False,
     ) -> None:
         self.stage = stage
         self.cluster = cluster
@@ -57,7 +66,7 @@ class Run:
         self.completions: int = int(self.facts["plan"]["completions"])
         self.spec = JobSpec.checked(**self.facts["spec"])
         self.notes: list[str] = list(notes)
-        self.follower = Follower(stage, cluster)
+        self.follower = Follower(stage, cluster, gone=gone)
         self._trust = trust
 
     # ---- what it is
@@ -178,7 +187,7 @@ class Run:
         if not results:
             self._mark(deleted=self.now())
             self.cluster = None
-            self.follower = Follower(self.stage, None)
+            self.follower = Follower(self.stage, None, gone=True)
             return Deleted(0, 0)
         registry.leave(self._entry())
         return Deleted(*self.stage.delete())
@@ -223,10 +232,21 @@ class Run:
         if missing:
             raise self._failed(missing)
 
-    def _wait_for(self, done: Any, timeout: float | None) -> None:
+    def _wait_for(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """Wait; a cluster that does not answer is waited for, too, one that refuses us is not."""
+        limit = math.inf if timeout is None else time.monotonic() + timeout
+        said = False
         try:
-            if not self.follower.until(done, timeout):
-                raise RunTimeout(f"{self.name} is not over after {timeout} s: {self.status_text()}", fix=self._back())
+            while not self.follower.until(done, min(LOOK_SECONDS, limit - time.monotonic())):
+                if time.monotonic() >= limit:
+                    what = f"{self.name} is not over after {timeout} s: {self.status_text()}"
+                    raise RunTimeout(what, fix=self._back())
+                trouble = self.follower.trouble
+                if trouble and self.follower.silent > REFUSED_SECONDS and trouble.status in (401, 403, 404):
+                    raise trouble
+                if trouble and self.follower.silent > LOOK_SECONDS and not said:
+                    print(f"{trouble.what}; {self.name} goes on, and is looked for", file=sys.stderr)  # noqa: T201
+                    said = True
         except KeyboardInterrupt:
             print(f"{self.name} goes on. {self._back()}", file=sys.stderr)  # noqa: T201
             raise
@@ -236,7 +256,7 @@ class Run:
 
     def _failed(self, missing: list[int]) -> RunFailed:
         """Say what is missing, by group of failures, and what to do."""
-        how = self.state.outcome or "over"
+        how = self.state.outcome or "not over, as far as its stage tells,"
         what = f"{self.name} is {how} and {len(missing):,} of {self.completions:,} indexes have no result"
         return RunFailed(
             f"{what}\n{failed.summary(history.failures(self.stage, self.cluster, self.facts, self.state))}",
@@ -273,7 +293,7 @@ def attach(name: str, trust: bool = False, cluster: Cluster | None = None) -> Ru
     is read from its stage alone. `trust=True` loads pickled results of a run that is not yours. Raises RunNotFound.
     """
     place = found.find(name, cluster)
-    run = Run(place.stage, place.cluster, trust=trust)
+    run = Run(place.stage, place.cluster, trust=trust, gone=place.gone)
     SESSION.last_run = run.name
     return run
 

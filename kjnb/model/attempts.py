@@ -75,7 +75,7 @@ class Attempt(NamedTuple):
         told = self.account.outcome if self.account else ""
         if self.phase in (Phase.SUCCEEDED, Phase.FAILED) or not told:
             return self.phase
-        return Phase.FAILED if told == "failed" else Phase.SUCCEEDED
+        return {"failed": Phase.FAILED, "terminated": Phase.STOPPED}.get(told, Phase.SUCCEEDED)
 
 
 def slim(one: Attempt) -> Attempt:

@@ -61,7 +61,9 @@ class Relisted(NamedTuple):
 
 
 class AttemptSeen(NamedTuple):
-    """The worker's own account of one attempt; `index` is the run's. `outcome`: succeeded, failed or superseded."""
+    """The worker's own account of one attempt; `index` is the run's. `outcome`: succeeded, failed,
+    superseded (another attempt's result counts) or terminated (asked to stop).
+    """
 
     index: int  # type: ignore[assignment]  # the API's word is worth more than tuple.index
     uid: str

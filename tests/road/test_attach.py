@@ -166,3 +166,68 @@ def test_a_run_survives_its_client(cluster, home, tmp_path):
     code = "import kjnb, json; print(json.dumps(kjnb.attach('survivor').result(timeout=60).tolist()))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
     assert json.loads(told.stdout.splitlines()[-1]) == [0, 1, 2, 3]
+
+
+def test_ctrl_c_looks_away_and_the_run_goes_on(cluster, home, tmp_path):
+    gate = tmp_path / "gate"
+    code = CLIENT.replace('"survivor"', '"looked-away"')
+    client = subprocess.Popen(
+        [sys.executable, "-c", code, str(gate)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ,
+        text=True,
+    )
+    with client:
+        lines = iter(client.stdout.readline, "")
+        assert any(line.startswith("launched\n") for line in lines)
+        eventually(lambda: len(Stage.at(kjnb.attach("looked-away").stage.root).committed()) >= 1)
+        client.send_signal(signal.SIGINT)
+        said = client.stderr.read()
+    assert "KeyboardInterrupt" in said
+    assert "kjnb.attach('looked-away')" in said
+    gate.touch()
+    assert kjnb.attach("looked-away").result(timeout=60).tolist() == [0, 1, 2, 3]
+
+
+def test_a_run_is_followed_through_a_restart_of_the_server(cluster, home, tmp_path):
+    from kjnb import embedded
+
+    gate = tmp_path / "gate"
+    code = f"import os, time\nwhile index and not os.path.exists({str(gate)!r}):\n    time.sleep(0.05)\nindex"
+    from kjnb.launch import plan, submit
+    from kjnb.model.spec import JobSpec
+    from kjnb.task import Task
+
+    spec = JobSpec.checked(parallelism=2, cpu="100m", memory="128Mi")
+    task = Task.cell(code, {}, frame_name="FRAME")
+    run = submit(spec, task, plan(FRAME, cluster, spec, partitions=4), cluster, name="restarted")
+    eventually(lambda: run.state.counts[4] >= 1)
+    embedded.stop(home, keep_pods=True)
+    embedded.start(home, backoff_base=0.1)
+    gate.touch()
+    assert run.result(timeout=90).tolist() == [0, 1, 2, 3]
+    assert run.state.tries.tolist() == [1, 1, 1, 1]
+
+
+def test_a_running_run_read_by_its_path_is_not_called_over(cluster, tmp_path):
+    gate = tmp_path / "gate"
+
+    def slow(part, index):
+        import os
+        import time
+
+        while index and not os.path.exists(gate):
+            time.sleep(0.05)
+        return index
+
+    gate = str(gate)
+    run = kjnb.launch(slow, FRAME, partitions=2, cpu="100m", memory="128Mi", name="by-path", cluster=cluster)
+    try:
+        eventually(lambda: run.state.counts[4] == 1)
+        seen = kjnb.attach(str(run.stage.root))
+        assert not seen.state.over
+        assert seen.result(partial=True).tolist() == [0]
+    finally:
+        open(gate, "w").close()
+    run.wait(timeout=60)

@@ -171,7 +171,12 @@ def test_many_events_come_in_few_batches(scripted):
 
 
 def test_what_a_pod_says_is_read():
-    ended = {"exitCode": 137, "reason": "OOMKilled", "startedAt": "2026-11-23T20:00:01Z", "finishedAt": "2026-11-23T20:00:05Z"}
+    ended = {
+        "exitCode": 137,
+        "reason": "OOMKilled",
+        "startedAt": "2026-11-23T20:00:01Z",
+        "finishedAt": "2026-11-23T20:00:05Z",
+    }
     raw = {**pod("a", 3, 7, "Failed", containerStatuses=[{"state": {"terminated": ended}}])}
     page = decode.page("pods", json.dumps({"metadata": {"resourceVersion": "9"}, "items": [raw]}).encode())
     fact = page.facts[0]
@@ -191,7 +196,12 @@ def test_what_a_job_says_is_read():
             "failedIndexes": "4",
             "startTime": "2026-11-23T20:00:00Z",
             "conditions": [
-                {"type": "Failed", "status": "True", "reason": "FailedIndexes", "lastTransitionTime": "2026-11-23T20:01:00Z"}
+                {
+                    "type": "Failed",
+                    "status": "True",
+                    "reason": "FailedIndexes",
+                    "lastTransitionTime": "2026-11-23T20:01:00Z",
+                }
             ],
         },
     }
