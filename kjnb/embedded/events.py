@@ -1,13 +1,13 @@
 """core/v1 Events, recorded as Kubernetes' recorder does: repeated ones counted, too many similar ones combined.
 
-What belongs together is found again by name, so a restarted server goes on counting where it stopped. A combined
-event is rewritten at most once a second: a Job of 20,000 pods must not cost 20,000 writes to say so.
+A combined event is rewritten at most once a second: a Job of 20,000 pods must not cost 20,000 writes to say so. What
+belongs together is remembered while the server runs; after a restart a new series begins, as with Kubernetes' own.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from hashlib import blake2b
+from weakref import WeakKeyDictionary
 
 from .job_pods import Object
 from .store import Store
@@ -17,6 +17,10 @@ SIMILAR = 10  # from the tenth on, events that differ in their message only are 
 KEPT_SECONDS = 3600.0
 KEPT_EVENTS = 10_000
 COMBINED = "(combined from similar events): "
+ACTIONS = {"Scheduled": "Binding", "FailedScheduling": "Scheduling"}
+
+Series = tuple[str, ...]  # what similar events have in common
+_NAMES: WeakKeyDictionary[Store, dict[Series, list[str]]] = WeakKeyDictionary()  # of each series' events, in order
 
 
 def record(
@@ -38,23 +42,35 @@ def record(
     when = now.timestamp() if isinstance(now, datetime) else float(now)
     about = reference(involved, field_path)
     series = (about["uid"], about["name"], field_path or "", type, reason, component)
-    for slot in range(1, SIMILAR):
-        name = event_name(about["name"], (*series, str(slot)))
-        known = store.get("events", about["namespace"], name)
-        if known is None:
-            return store.create("events", _event(name, about, type, reason, message, when, component, host))
+    names = _names(store, series)
+    similar = [event for name in names if (event := store.get("events", about["namespace"], name)) is not None]
+    names[:] = [event["metadata"]["name"] for event in similar]
+    for known in similar:
         if known["message"] == message:
             return _again(store, known, message, when)
-    name = event_name(about["name"], (*series, "combined"))
-    known = store.get("events", about["namespace"], name)
-    if known is None:
-        return store.create("events", _event(name, about, type, reason, COMBINED + message, when, component, host))
-    return known if known["lastTimestamp"] == stamp(when) else _again(store, known, COMBINED + message, when)
+    if len(similar) == SIMILAR:
+        said = similar[-1]
+        return said if _last_seen(said) > when - 1 else _again(store, said, COMBINED + message, when)
+    name = _free_name(store, about, when)
+    names.append(name)
+    words = message if len(names) < SIMILAR else COMBINED + message
+    return store.create("events", _event(name, about, type, reason, words, when, component, host))
 
 
-def event_name(name: str, series: tuple[str, ...]) -> str:
-    """The object's name and sixteen hexadecimal digits, the same for the same series."""
-    return f"{name}.{blake2b(repr(series).encode(), digest_size=8).hexdigest()}"
+def _names(store: Store, series: Series) -> list[str]:
+    known = _NAMES.setdefault(store, {})
+    if len(known) > 2 * KEPT_EVENTS:
+        for old in list(known)[:KEPT_EVENTS]:
+            del known[old]
+    return known.setdefault(series, [])
+
+
+def _free_name(store: Store, about: Object, when: float) -> str:
+    """The object's name and the time in hexadecimal: names sort as the events happened."""
+    moment = int(when * 1e9)
+    while store.get("events", about["namespace"], f"{about['name']}.{moment:x}") is not None:
+        moment += 1
+    return f"{about['name']}.{moment:x}"
 
 
 def reference(obj: Object, field_path: str | None = None) -> Object:
@@ -74,7 +90,7 @@ def reference(obj: Object, field_path: str | None = None) -> Object:
 def _event(
     name: str, about: Object, type: str, reason: str, message: str, when: float, component: str, host: str
 ) -> Object:
-    return {
+    event: Object = {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": about["namespace"]},
@@ -86,10 +102,15 @@ def _event(
         "lastTimestamp": stamp(when),
         "count": 1,
         "type": type,
-        "eventTime": micro_stamp(when) if component == "default-scheduler" else None,
+        "eventTime": None,
         "reportingComponent": component,
         "reportingInstance": host,
     }
+    if component == "default-scheduler":  # it speaks the newer form
+        newer = {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "eventTime": micro_stamp(when)}
+        event |= {**newer, "action": ACTIONS.get(reason, reason), "reportingInstance": component}
+        del event["count"]
+    return event
 
 
 def _again(store: Store, known: Object, message: str, when: float) -> Object:

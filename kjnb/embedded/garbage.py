@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from .deletion import FOREGROUND, ORPHAN, request_deletion
-from .job_pods import Object, deleting, uid
+from .job_pods import Object, deleting, terminal, uid
 from .store import Event, Store
 
 RESOURCE_OF = {
@@ -41,9 +41,11 @@ class Garbage:
             if current is not None and event.type == "ADDED":
                 self._absent_owners(event.resource, current, now)
             if current is not None and deleting(current):
+                self._fail_unplaced(event.resource, current)
                 waiting[uid(current)] = (event.resource, current)
         for resource, owner in waiting.values():
-            self._leave(resource, owner, now)
+            if (current := self._current(resource, owner)) is not None:
+                self._leave(resource, current, now)
 
     def sweep(self, resources: Iterable[str], now: float) -> None:
         """Look at everything once: what happened while nobody watched."""
@@ -52,7 +54,15 @@ class Garbage:
                 self._absent_owners(resource, obj, now)
                 current = self._current(resource, obj)
                 if current is not None and deleting(current):
+                    self._fail_unplaced(resource, current)
+                    current = self._current(resource, current)
+                if current is not None and deleting(current):
                     self._leave(resource, current, now)
+
+    def _fail_unplaced(self, resource: str, obj: Object) -> None:
+        """A pod that is deleted before it had a node has no kubelet to say that it is over."""
+        if resource == "pods" and not obj["spec"].get("nodeName") and not terminal(obj):
+            self._store.update(resource, {**obj, "status": {**obj.get("status", {}), "phase": "Failed"}})
 
     def _current(self, resource: str, obj: Object) -> Object | None:
         found = self._store.get(resource, obj["metadata"].get("namespace"), obj["metadata"]["name"])
