@@ -264,6 +264,7 @@ def site_defaults(root: Path) -> dict[str, str]:
                 {
                     "name": "worker",
                     "securityContext": None,
+                    "env": [{"name": "HOME", "$patch": "delete"}],
                     "volumeMounts": [{"mountPath": "/tmp", "$patch": "delete"}],  # noqa: S108
                 }
             ],

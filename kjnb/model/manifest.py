@@ -75,6 +75,7 @@ def manifest(
     check_size(spec, completions)
     labels = {RUN_LABEL: run, LAUNCH_LABEL: launch, OWNER_LABEL: label_value(owner)}
     template = {"metadata": {"labels": labels}, "spec": pod_spec(spec, stage, site)}
+    patched = strategic_merge(template, dict(site.template))
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -83,8 +84,14 @@ def manifest(
             "labels": labels,
             "annotations": {LAUNCH_LABEL: launch, STAGE_ANNOTATION: stage},
         },
-        "spec": job_spec(spec, completions) | {"template": strategic_merge(template, dict(site.template))},
+        "spec": job_spec(spec, completions) | {"template": with_env(patched, spec)},
     }
+
+
+def with_env(template: dict[str, Any], spec: JobSpec) -> dict[str, Any]:
+    """The template with the user's variables, which outrank the site's."""
+    env = [{"name": name, "value": value.replace("$(", "$$(")} for name, value in spec.env]
+    return strategic_merge(template, {"spec": {"containers": [{"name": CONTAINER, "env": env}]}}) if env else template
 
 
 def job_spec(spec: JobSpec, completions: int) -> dict[str, Any]:
@@ -155,7 +162,7 @@ def container(spec: JobSpec, stage: str, site: Site) -> dict[str, Any]:
         "name": CONTAINER,
         "image": image,
         "command": [text.replace("$(", "$$(") for text in (site.python, f"{stage}/worker.py", stage)],
-        "env": env(spec),
+        "env": env(),
         "resources": {"requests": amounts, "limits": dict(amounts)},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -167,8 +174,7 @@ def container(spec: JobSpec, stage: str, site: Site) -> dict[str, Any]:
     }
 
 
-def env(spec: JobSpec) -> list[dict[str, Any]]:
-    """Who the attempt is, a home to write to, and what the user asked for (which may set HOME, too)."""
+def env() -> list[dict[str, Any]]:
+    """Who the attempt is, and a home to write to: /tmp is the only place in a restricted pod."""
     ours = [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in FIELD_ENV.items()]
-    plain = {"HOME": "/tmp"} | dict(spec.env)  # noqa: S108 - the only place a restricted pod can write to
-    return [*ours, *({"name": name, "value": value.replace("$(", "$$(")} for name, value in plain.items())]
+    return [*ours, {"name": "HOME", "value": "/tmp"}]  # noqa: S108

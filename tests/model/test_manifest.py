@@ -56,6 +56,15 @@ def test_defaults_where_nothing_was_said():
     assert spec["suspend"] is True
 
 
+def test_the_users_variables_outrank_the_sites():
+    patch = {"spec": {"containers": [{"name": "worker", "env": [{"name": "HOME", "$patch": "delete"}]}]}}
+    site = Site(image="i", template=patch)
+    names = [one["name"] for one in build(JobSpec(), site)["spec"]["template"]["spec"]["containers"][0]["env"]]
+    assert names == ["KJNB_ATTEMPT", "KJNB_POD", "KJNB_NODE"]
+    told = build(SPEC, site)["spec"]["template"]["spec"]["containers"][0]["env"][3:]
+    assert told == [{"name": "HOME", "value": "/data"}, {"name": "MODE", "value": "$$(x)"}]
+
+
 def test_an_image_is_needed():
     with pytest.raises(UsageError, match="names no default image"):
         build(site=Site.read(None, "/x"))

@@ -33,6 +33,7 @@ def test_durations_are_drawn_by_outcome_and_none_is_lost():
     assert {trace.name: int(trace.y.sum()) for trace in figure.data} == {"succeeded": 30, "failed": 1}
     assert figure.layout.showlegend
     assert len(sections.durations([]).data) == 0
+    assert [trace.name for trace in sections.durations([account(0, 1.0)]).data] == ["succeeded"]
 
 
 def test_durations_in_words():
