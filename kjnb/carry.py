@@ -136,7 +136,7 @@ def listed(names: Mapping[str, Any]) -> tuple[tuple[str, str, int], ...]:
     """What travels, as (name, type, bytes), largest first; modules and what goes by name are not counted."""
     rows = []
     for name, value in names.items():
-        if isinstance(value, types.ModuleType) or (isinstance(value, type | types.FunctionType) and by_name(value)):
+        if isinstance(value, types.ModuleType) or (callable(value) and by_name_or_builtin(value)):
             continue
         rows.append((name, type(value).__name__, size(value)))
     return tuple(sorted(rows, key=lambda row: -row[2]))

@@ -55,14 +55,14 @@ def analyse(source: str, filename: str, *, result: str, no_result: bool) -> Cell
 
 
 def _parse(source: str, filename: str) -> ast.Module:
+    if "\0" in source:
+        raise TaskError("the cell's body holds null bytes", fix="remove them")
     try:
         tree = ast.parse(source, filename)
         _refuse_await(source, tree)
         compile(source, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise _syntax(source, error) from None
-    except ValueError as error:
-        raise TaskError(f"the cell's body is not Python: {error}", fix="remove the null bytes") from None
     return tree
 
 

@@ -203,7 +203,9 @@ def scope(body: list[ast.stmt]) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        if isinstance(node, COMPREHENSIONS):  # its own names stay inside, those of := do not
+            waiting += [inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
+        elif not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             waiting += ast.iter_child_nodes(node)
 
 

@@ -346,9 +346,11 @@ def terminated(tell: Callable[[], None]) -> Iterator[None]:
     """On SIGTERM tell why and end with 143, as far as the task lets Python get to it."""
 
     def end(number: int, _frame: Any) -> None:
-        tell()
-        sys.stdout.flush()
-        os._exit(128 + number)
+        try:
+            tell()
+            sys.stdout.flush()  # refuses if the task was just writing
+        finally:
+            os._exit(128 + number)
 
     before = signal.signal(signal.SIGTERM, end)
     try:

@@ -287,7 +287,8 @@ PLAIN = [
     pd.Timestamp("2024-01-01 01:02:03.000000004"), pd.Timestamp("2024-06-01", tz="Europe/Berlin").as_unit("s"),
     pd.Timestamp("2024-01-01", tz="UTC"), pd.Timedelta("3h"), pd.NaT, pd.NA, pd.Interval(1, 2, closed="left"),
     decimal.Decimal("1.10"), uuid.UUID(int=1), datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 2),
-    datetime.time(3, 4, 5, 6), datetime.timedelta(days=-1, microseconds=3), {"$": "not a tag"}, [{"deep": (np.float64(2),)}],
+    datetime.time(3, 4, 5, 6), datetime.timedelta(days=-1, microseconds=3),
+    {"$": "not a tag"}, [{"deep": (np.float64(2),)}],
     10**40,
 ]  # fmt: skip
 

@@ -228,8 +228,6 @@ def test_a_full_disk_is_an_error_with_nothing_torn(tmp_path):
 def test_a_full_disk_may_take_the_account_but_not_the_exit_code(tmp_path):
     stage = put(tmp_path / "s", "'x' * 1_000_000")
     layout = Layout(stage.root)
-    with subprocess.Popen(["true"]):
-        pass
     layout.attempts.rmdir()
     layout.attempts.write_text("in the way")
     code, _, err = work(stage, 0, tmp_path / "pod")
@@ -252,6 +250,14 @@ def test_torn_results_are_noticed(tmp_path):
         stage.collect()
 
 
+HUNDRED = """
+import sys
+from kjnb import worker
+for index in range(100):
+    worker.main(sys.argv[1], {"JOB_COMPLETION_INDEX": str(index)})
+"""
+
+
 def test_a_hundred_indexes_draw_a_hundred_numbers_and_the_same_again(tmp_path):
     body = "float(np.random.rand()), random.random(), part.sample(1).n.iloc[0].item(), index"
     import random
@@ -262,8 +268,7 @@ def test_a_hundred_indexes_draw_a_hundred_numbers_and_the_same_again(tmp_path):
     drawn = []
     for folder, seed in (("a", 5), ("b", 5), ("c", 6)):
         stage = put(tmp_path / folder, body, partition(frame(6000), 100), namespace=namespace, seed=seed)
-        code = "import sys\nfrom kjnb import worker\nfor i in range(100): worker.main(sys.argv[1], {'JOB_COMPLETION_INDEX': str(i)})"
-        subprocess.run([sys.executable, "-c", code, str(stage.root)], check=True, cwd=tmp_path)
+        subprocess.run([sys.executable, "-c", HUNDRED, str(stage.root)], check=True, cwd=tmp_path)
         drawn.append([stage.result(i) for i in range(100)])
     assert drawn[0] == drawn[1]
     assert drawn[0] != drawn[2]
