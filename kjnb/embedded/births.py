@@ -1,8 +1,8 @@
 """The supervisor's memory on disk: who was born, who ended and how, what the server has taken note of.
 
-Children append their own birth before they run anything, the supervisor an end before it tells anybody. Lines of JSON in
-a file opened for appending: a line cut by a death is no line. It is emptied, in place because zygotes hold it open, when
-it says nothing any more.
+Children append their own birth before they run anything, the supervisor an end before it tells anybody. Lines of JSON
+in a file opened for appending: a line cut by a death is no line. It is emptied, in place because zygotes hold it
+open, when it says nothing any more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mounts and a hostname for a container, by bubblewrap, where it works: being installed is not enough, it is run once."""
+"""Mounts and a hostname for a container, by bubblewrap, where it works; to find that out it is run once."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _ground(target: str) -> str:
 
 
 def _folder(folder: str, rebuilt: set[str]) -> list[str]:
-    """An empty folder with everything that is in it on this machine: new mount points can be made there, in memory only."""
+    """An empty folder with all that is in it on this machine: new mount points can be made there, in memory only."""
     rebuilt.add(folder)
     words = ["--tmpfs", folder] if folder != "/" else []
     with os.scandir(folder) as entries:

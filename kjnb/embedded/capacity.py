@@ -1,4 +1,4 @@
-"""What this machine can give to pods: what its cgroup allows, less a reserve for the kernel; and the Node that says so."""
+"""What this machine can give to pods: what its cgroup allows, less a reserve for the kernel; and the Node."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def _memory_limit(folder: Path) -> int | None:
 def allocatable(capacity: Capacity) -> dict[str, str]:
     """What pods may ask for, as quantities."""
     memory = capacity.memory - min(RESERVE, capacity.memory // 10)
-    return {"cpu": f"{int(capacity.cpu * 1000)}m", "memory": f"{memory // 1024}Ki", "pods": str(PODS)}
+    cpu = str(int(capacity.cpu)) if capacity.cpu == int(capacity.cpu) else f"{int(capacity.cpu * 1000)}m"
+    return {"cpu": cpu, "memory": f"{memory // 1024}Ki", "pods": str(PODS)}
 
 
 def node(name: str, capacity: Capacity, now: str, version: str) -> dict[str, Any]:

@@ -62,12 +62,13 @@ def require_command(argv: list[str], container: Mapping[str, object]) -> None:
     raise Unready(
         "CreateContainerError",
         f'no command specified: image "{image}" is not pulled here, so its entry point is not known. Either give '
-        f'container "{container.get("name")}" a command, or run it on a cluster that pulls images (kjnb.use("CONTEXT"))',
+        f'container "{container.get("name")}" a command, or run it on a cluster that pulls images: '
+        'kjnb.use("CONTEXT")',
     )
 
 
 def zygote_for(argv: list[str], path: str, env: Mapping[str, str], image: str) -> str | None:
-    """The interpreter whose zygote may fork this: `[INTERPRETER, FILE.py, ...]`, nothing that only a fresh start reads."""
+    """The interpreter whose zygote may fork this: `[INTERPRETER, FILE.py, ...]`, no variable of a fresh start."""
     python = interpreter(image)
     if python is None or len(argv) < 2 or not argv[1].endswith(".py") or argv[1].startswith("-"):
         return None

@@ -1,7 +1,8 @@
 """Runs the pods of this node: pod objects in, processes out, and back into each pod's status what became of them.
 
 One loop with the server, never blocked: processes are the supervisor's, which outlives us. What it reports of one pod
-is gathered and written in two or three writes; an end is acknowledged to the supervisor when it is in the store for good.
+is gathered and written in two or three writes; an end is acknowledged to the supervisor when it is in the store for
+good.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Kubelet:
         self._fork = sys.platform == "linux" and not os.environ.get("KJNB_EXEC_PODS") if fork is None else fork
         self._connected = False
         self._warmed: set[str] = set()
-        self._changed: dict[str, PodLife] = {}
+        self._changed: dict[str, tuple[PodLife, float]] = {}  # pods to write, and when
         self._flushing: asyncio.TimerHandle | None = None
         self._settled: list[str] = []
         self._settle = asyncio.Event()
@@ -81,7 +82,7 @@ class Kubelet:
         return len(self.lives)
 
     async def end(self) -> None:
-        """End all pods and their supervisor; after `run` was cancelled. Without this, they go on for the next server."""
+        """End all pods and their supervisor; after `run` was cancelled. Otherwise they go on for the next server."""
         await self.supervision.end()
 
     async def run(self) -> None:
@@ -145,13 +146,25 @@ class Kubelet:
             life = self.lives[meta["uid"]] = lifecycle.begin(pod, stamp(self._now()))
             self._take_in(life)
         life.obj = pod
-        if meta.get("deletionTimestamp") and not life.stopping and self._connected:
-            self._stop(life, meta.get("deletionGracePeriodSeconds"))
+        if not meta.get("deletionTimestamp") or not self._connected:
+            return
+        if not life.stopping or self._grace(life) < life.grace:
+            self._stop(life, self._grace(life))
+
+    @staticmethod
+    def _grace(life: PodLife) -> float:
+        """Seconds that a pod has to stop: what its deletion gives it, else its own."""
+        meta = life.obj["metadata"]
+        own = life.spec.get("terminationGracePeriodSeconds", 30)
+        return float(meta.get("deletionGracePeriodSeconds") or 0 if meta.get("deletionTimestamp") else own)
 
     def _take_in(self, life: PodLife) -> None:
         limit = life.spec.get("activeDeadlineSeconds")
         if limit is not None:
-            left = seconds(life.known.start_time) + limit - self._now()
+            earlier = (life.obj.get("status") or {}).get(
+                "startTime"
+            )  # to the second: a new pod's is not cut short by it
+            left = (seconds(earlier) + limit - self._now()) if earlier else float(limit)
             self._later(life, max(0.0, left), lambda: self._expire(life))
         if self._connected and not life.obj["metadata"].get("deletionTimestamp"):
             self._advance(life)
@@ -161,15 +174,16 @@ class Kubelet:
             return
         life.known.reason, life.known.message = "DeadlineExceeded", DEADLINE
         self._record(life, "Normal", "DeadlineExceeded", DEADLINE)
-        self._stop(life, life.spec.get("terminationGracePeriodSeconds", 30))
+        self._stop(life, self._grace(life))
 
-    def _stop(self, life: PodLife, grace: float | None) -> None:
+    def _stop(self, life: PodLife, grace: float) -> None:
         """Ask what runs to stop, and kill it when the grace period is over."""
-        life.stopping = True
         alive = life.alive()
         for container in alive:
             self.supervision.send(wire.Stop(container.id, kill=not grace))
-            self._record(life, "Normal", "Killing", f"Stopping container {container.name}", container)
+            if not life.stopping:
+                self._record(life, "Normal", "Killing", f"Stopping container {container.name}", container)
+        life.stopping, life.grace = True, grace
         if not alive:
             self._conclude(life)
         elif grace:
@@ -201,7 +215,7 @@ class Kubelet:
             try:
                 self.supervision.send(self._order(life, container))
                 life.asked.add(container.id)
-            except (pod_env.Unready, OSError) as error:
+            except (pod_env.Unready, OSError, ValueError, LookupError) as error:
                 self._cannot_make(life, container, error)
 
     def _cannot_make(self, life: PodLife, container: Container, error: Exception) -> None:
@@ -259,7 +273,7 @@ class Kubelet:
             what = ", ".join(mount.target for mount in mounted)
             raise pod_env.Unready(
                 "CreateContainerConfigError",
-                f"mounting {what} needs bubblewrap, which does not work here: install it (the package is bubblewrap, the "
+                f"mounting {what} needs bubblewrap, which does not work here: install it (package bubblewrap, "
                 "program bwrap), or use hostPath volumes at their own path",
             )
         argv = bubblewrap.wrap(bwrap, order.path, order.argv, mounted, order.hostname)
@@ -278,7 +292,7 @@ class Kubelet:
     # --- what the supervisor says
 
     def _catch_up(self, listing: wire.Listing) -> None:
-        """After a (re)connection: adopt what runs, note what ended, give up what is lost, start what was never started."""
+        """After a (re)connection: adopt what runs, note what ended or is lost, start what was never started."""
         self._connected = True
         self._warmed.clear()
         if self._fork:
@@ -288,9 +302,9 @@ class Kubelet:
         for life in list(self.lives.values()):
             for container in life.containers:
                 self._reconcile(life, container, running, exited)
-            if life.obj["metadata"].get("deletionTimestamp") and not life.stopping:
-                self._stop(life, life.obj["metadata"].get("deletionGracePeriodSeconds"))
-            elif not life.stopping:
+            if life.stopping or life.obj["metadata"].get("deletionTimestamp"):
+                self._stop(life, self._grace(life))
+            else:
                 self._advance(life)
         known = {container.id for life in self.lives.values() for container in life.containers}
         for name in running.keys() - known:
@@ -330,8 +344,6 @@ class Kubelet:
         container.state = {"running": {"startedAt": stamp(report.at)}}
         self._record_start(life, container)
         self._record(life, "Normal", "Started", "Container started", container)
-        if life.stopping:
-            self._stop(life, life.obj["metadata"].get("deletionGracePeriodSeconds"))
         self._write_soon(life)
 
     def _exited(self, report: wire.Exited) -> None:
@@ -386,19 +398,27 @@ class Kubelet:
             self._write_soon(life)
 
     def _write_soon(self, life: PodLife, urgent: bool = False) -> None:
-        self._changed[life.uid] = life
-        loop = asyncio.get_running_loop()
-        if self._flushing is None or (urgent and self._flushing.when() > loop.time()):
-            if self._flushing is not None:
-                self._flushing.cancel()
-            self._flushing = loop.call_later(0 if urgent else GATHER, self._flush)
+        """Write a pod's status, at once if it is over; else in a moment, for it may be over by then."""
+        due = asyncio.get_running_loop().time() + (0.0 if urgent else GATHER)
+        _, before = self._changed.get(life.uid, (life, due))
+        self._changed[life.uid] = (life, min(due, before))
+        self._wake_at(due)
+
+    def _wake_at(self, due: float) -> None:
+        if self._flushing is not None:
+            if self._flushing.when() <= due:
+                return
+            self._flushing.cancel()
+        self._flushing = asyncio.get_running_loop().call_at(due, self._flush)
 
     def _flush(self) -> None:
-        """Write the pods that changed; those that just started wait for the next turn if others are urgent."""
         self._flushing = None
-        changed, self._changed = self._changed, {}
-        for life in changed.values():
+        now = asyncio.get_running_loop().time()
+        for life in [life for life, due in self._changed.values() if due <= now]:
+            del self._changed[life.uid]
             self._write(life)
+        if self._changed:
+            self._wake_at(min(due for _, due in self._changed.values()))
 
     def _write(self, life: PodLife) -> None:
         meta = life.obj["metadata"]

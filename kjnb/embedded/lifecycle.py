@@ -21,6 +21,7 @@ class PodLife:
     known: Known
     containers: list[Container] = field(default_factory=list)
     stopping: bool = False
+    grace: float = 0.0  # seconds it was given to stop
     asked: set[str] = field(default_factory=set)  # process ids asked for whose start or end has not been told yet
     waiting: set[str] = field(
         default_factory=set

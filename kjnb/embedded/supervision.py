@@ -1,4 +1,4 @@
-"""The server's end of the supervisor: starts it when there is none, keeps the connection, finds it again after a cut."""
+"""The server's end of the supervisor: starts it when there is none, finds it again after a cut."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class SupervisorMissingError(RuntimeError):
 class Supervision:
     """A connection to the one supervisor of a state folder.
 
-    `reports()` yields what it says in batches, for ever; every (re)connection begins with a Listing. `send()` never blocks; what
-    is sent while the connection is cut is dropped, and the Listing that follows tells the kubelet what to send again.
+    `reports()` yields what it says in batches, for ever; every (re)connection begins with a Listing. `send()` never
+    blocks; what is sent while the connection is cut is dropped, and the Listing that follows tells the kubelet what to
+    send again.
     """
 
     def __init__(self, state: Path, *, python: str = sys.executable) -> None:
@@ -59,7 +60,7 @@ class Supervision:
             self._writer.close()
 
     async def end(self, within: float = 20.0) -> None:
-        """End the supervisor and every container, if there is one. Not while `reports` is read: that would start another."""
+        """End the supervisor and every container; not while `reports` is read, that would start another."""
         with contextlib.suppress(OSError, TimeoutError):
             reader, writer = await asyncio.open_unix_connection(str(socket_path(self.state)))
             writer.write(wire.frame(wire.End()))

@@ -1,8 +1,9 @@
 """The parent of every container: it outlives the server, so that no exit code is ever lost.
 
-`python -m kjnb.embedded.supervisor STATE_DIR` in a session of its own, single-threaded, one loop. It knows processes and nothing
-of pods. Whatever ends is in the journal before anybody is told, and is told until it is acknowledged. Containers are its own
-children, or children of a zygote of its: should that die, the kernel makes them ours, zombies included (we are their subreaper).
+`python -m kjnb.embedded.supervisor STATE_DIR` in a session of its own, single-threaded, one loop. It knows processes
+and nothing of pods. Whatever ends is in the journal before anybody is told, and is told until it is acknowledged.
+Containers are its own children, or children of a zygote of its: should that die, the kernel makes them ours, zombies
+included (we are their subreaper).
 """
 
 from __future__ import annotations
@@ -208,7 +209,6 @@ class Supervisor:
         if pid == 0:
             _become(container.request(), self.journal.fileno, tell)
         os.close(tell)
-        self.by_pid[pid] = container
         error_text = _read_within(told, EXEC_WITHIN)
         os.close(told)
         if error_text:
@@ -263,7 +263,7 @@ class Supervisor:
             self._bury(warm)
 
     def _bury(self, warm: zygotes.Zygote) -> None:
-        """A zygote and all who could speak for it have gone: what was never born is exec'd instead, nothing ran of it."""
+        """A zygote and all who could speak for it have gone: what was never born never ran, and is exec'd."""
         self.selector.unregister(warm.channel)
         warm.channel.close()
         if self.zygotes.get(warm.python) is warm:
@@ -293,7 +293,7 @@ class Supervisor:
         if not order.kill and processes.catches(main, signal.SIGTERM):
             with contextlib.suppress(OSError):
                 os.kill(main, signal.SIGTERM)
-        else:  # process 1 of a container that does not catch SIGTERM never sees it, and is killed when its grace is over
+        else:  # as process 1 of a container it would not see SIGTERM, and be killed when its grace is over
             processes.kill_session(container.pid)
 
     def _main_process(self, container: Container) -> int:
@@ -334,7 +334,7 @@ class Supervisor:
             self.leftover.append(container.group)
 
     def _end_strays(self, container: Container) -> None:
-        """End what a container left running: its process group, and orphans (ours by now) of its session or its folders."""
+        """End what a container left running: its group, and orphans (ours by now) of its session or its folders."""
         with contextlib.suppress(OSError):
             os.killpg(container.pid, signal.SIGKILL)
         known = {warm.pid for warm in [*self.zygotes.values(), *self.retired]} | self.by_pid.keys()
@@ -409,7 +409,7 @@ def _become(request: dict[str, Any], journal: int, tell: int) -> None:
         signal.set_wakeup_fd(-1)
         zygote.enter(request, journal)
         zygotes.reset_signals()
-        os.execve(request["path"], request["argv"], request["env"])
+        os.execve(request["path"], request["argv"], request["env"])  # noqa: S606 - a container's command is no shell's
     except OSError as error:
         what = f"stat {request['path']}: " if isinstance(error, FileNotFoundError) else ""
         os.write(tell, (what + (error.strerror or str(error)).lower()).encode())
@@ -426,8 +426,8 @@ def _read_within(descriptor: int, seconds: float) -> str:
 def _refused(container: Container, error: str) -> wire.Exited:
     program = container.start.argv[0]
     message = (
-        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to "
-        f'start container process: error during container init: exec: "{program}": {error}'
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        f'unable to start container process: error during container init: exec: "{program}": {error}'
     )
     return wire.Exited(container.start.id, 128, time.time(), "StartError", message)
 
@@ -454,10 +454,10 @@ def socket_path(state: Path) -> Path:
 
 
 def listen(state: Path) -> socket.socket:
-    """Open the socket, mode 0600, in the state's folder; in a private short folder if its name is too long for a socket."""
+    """Open the socket, mode 0600, in the state's folder; in a private short one if its name is too long."""
     path = state / "supervisor.sock"
     if len(os.fsencode(path)) > SOCKET_NAME_LIMIT:
-        path = Path(tempfile.mkdtemp(prefix="kjnb-", dir="/tmp")) / "supervisor.sock"  # noqa: S108 - short, mode 0700
+        path = Path(tempfile.mkdtemp(prefix="kjnb-", dir="/tmp")) / "supervisor.sock"
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)

@@ -1,4 +1,4 @@
-"""A container's volumes on this machine: folders in the pod's own, and what must be mounted for the container to see them.
+"""A container's volumes on this machine: folders of the pod, and what must be mounted to show them.
 
 A hostPath at its own path needs no mount. Everything else is a mount, and so needs bubblewrap.
 """
@@ -21,7 +21,7 @@ def mounts(pod: Object, container: Object, folder: Path, env: Mapping[str, str],
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
     found = []
     for wanted in container.get("volumeMounts") or ():
-        source = _source(pod, volumes[wanted["name"]], folder, lookup)
+        source: Path = _source(pod, volumes[wanted["name"]], folder, lookup)
         below = expand(wanted.get("subPathExpr") or "", env) or wanted.get("subPath") or ""
         if below:
             source = _below(source, below)
@@ -41,7 +41,7 @@ def _below(source: Path, name: str) -> Path:
 
 def _source(pod: Object, volume: Object, folder: Path, lookup: Lookup) -> Path:
     name = volume["name"]
-    own = folder / "volumes" / name
+    own: Path = folder / "volumes" / str(name)
     if "hostPath" in volume:
         return _host_path(dict(volume["hostPath"]), name)
     if "emptyDir" in volume:
@@ -58,7 +58,7 @@ def _source(pod: Object, volume: Object, folder: Path, lookup: Lookup) -> Path:
 
 
 def _host_path(source: Object, name: str) -> Path:
-    path = Path(source["path"])
+    path = Path(str(source["path"]))
     if source.get("type") == "DirectoryOrCreate":
         path.mkdir(parents=True, exist_ok=True)
     if not path.exists() and source.get("type"):

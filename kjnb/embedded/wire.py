@@ -1,6 +1,7 @@
 """What kubelet and supervisor say to each other: frames of msgpack over a unix socket.
 
-The two are of one version when they start, but a server may be replaced while its supervisor goes on: fields are only added.
+The two are of one version when they start, but a server may be replaced while its supervisor goes on: fields are only
+added.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ HEADER = 4  # bytes of a frame's length, big-endian
 
 
 class Start(msgspec.Struct, tag=True):
-    """Run `argv` as a container. `path` is the program; `python` names an interpreter whose zygote may fork it instead."""
+    """Run `argv` as a container. `path` is the program; `python` an interpreter whose zygote may fork it."""
 
     id: str
     path: str

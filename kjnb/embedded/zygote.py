@@ -1,13 +1,14 @@
 """A warm Python that forks pods, because importing pandas costs a hundred times more than a fork.
 
-It runs as `INTERPRETER zygote.py JOURNAL_FD SOCKET_FD` in the *notebook's* interpreter, which may know nothing of kjnb, so
-it needs nothing but the standard library. It is exec'd fresh by the supervisor and holds no user module. Each request on its
-socket becomes a fork; the child becomes what `INTERPRETER FILE.py ARGS` would have been and writes its own birth into the
-supervisor's journal before a line of the user's code runs. An exit status is sent to the supervisor before the child is
-reaped: were the zygote killed in between, the supervisor, as subreaper, would inherit the zombie with its true status.
+It runs as `INTERPRETER zygote.py JOURNAL_FD SOCKET_FD` in the *notebook's* interpreter, which may know nothing of
+kjnb, so it needs nothing but the standard library. It is exec'd fresh by the supervisor and holds no user module.
+Each request on its socket becomes a fork; the child becomes what `INTERPRETER FILE.py ARGS` would have been and
+writes its own birth into the supervisor's journal before a line of the user's code runs. An exit status is sent to
+the supervisor before the child is reaped: were the zygote killed in between, the supervisor, as subreaper, would
+inherit the zombie with its true status.
 
-What still differs from an exec'd Python: one frame of this file under the user's, modules already in `sys.modules`, the seed
-of `hash(str)` (the zygote's, shared by its children), and /proc/self/cmdline.
+What still differs from an exec'd Python: one frame of this file under the user's, modules already in `sys.modules`,
+the seed of `hash(str)` (the zygote's, shared by its children), and /proc/self/cmdline.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ CLONE_NEWUTS = 0x04000000
 
 
 def start_time(pid: int | str = "self") -> int:
-    """When a process started, in clock ticks since boot: with its pid and the boot id, its one identity. 0 if it is gone."""
+    """When a process started, in clock ticks since boot: with pid and boot, its identity. 0 if it is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             return int(stat.read().rsplit(b")", 1)[1].split()[19])
@@ -51,7 +52,7 @@ def start_time(pid: int | str = "self") -> int:
 
 
 def enter(request: dict[str, Any], journal: int) -> dict[str, Any]:
-    """Make this fresh child the pod's process: session, signals, streams, limits; return its birth, already in the journal."""
+    """Make this fresh child the pod's process: session, signals, streams, limits; return its registered birth."""
     os.setsid()
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -78,7 +79,7 @@ def enter(request: dict[str, Any], journal: int) -> dict[str, Any]:
 
 
 def name_host(hostname: str) -> None:
-    """Give the process a hostname of its own where the system allows it; without the right to, it keeps the machine's."""
+    """Give the process a hostname of its own where the system allows it, else leave it the machine's."""
     if hasattr(ctypes.CDLL(None), "unshare") and ctypes.CDLL(None).unshare(CLONE_NEWUTS) == 0:
         with contextlib.suppress(OSError):
             socket.sethostname(hostname)
@@ -128,7 +129,7 @@ class Zygote:
         return request
 
     def become(self, request: dict[str, Any]) -> None:
-        """In the child: enter the pod, tell the supervisor, keep nothing of the zygote; a failure is told and ends it."""
+        """In the child: enter the pod, tell the supervisor, keep nothing of the zygote; a failure ends it."""
         try:
             birth = enter(request, self.journal)
         except OSError as error:
@@ -167,7 +168,7 @@ def warm() -> list[str]:
         try:
             __import__(name)
             found.append(name)
-        except Exception:  # noqa: BLE001 - a broken installation is the pod's to report, with its own traceback
+        except Exception:  # noqa: BLE001, S112 - a broken installation is the pod's to report
             continue
     if "pandas" in found:
         with contextlib.suppress(Exception):
@@ -191,7 +192,7 @@ def exercise(pandas: Any) -> None:
 
 
 def script_module(path: str, like: dict[str, Any]) -> types.ModuleType:
-    """A `__main__` as Python makes it for a script: the names that this version gives one, and nothing of the zygote."""
+    """A `__main__` as Python makes it for a script: the names this version gives one, nothing of the zygote."""
     values = {
         "__annotations__": {},
         "__builtins__": sys.modules["builtins"],
@@ -229,7 +230,7 @@ def script_code(request: dict[str, Any]) -> tuple[str, bytes]:
         with open(path, "rb") as file:
             return path, file.read()
     except OSError:
-        os.execve(request["path"], argv, request["env"])
+        os.execve(request["path"], argv, request["env"])  # noqa: S606 - no shell is wanted
 
 
 def failed(error: BaseException, skip: int) -> int:

@@ -1,4 +1,4 @@
-"""The supervisor's side of the zygotes: which interpreter has one, whether it is still true, what it was asked and said."""
+"""The supervisor's side of the zygotes: which interpreter has one, is it still true, what was it asked."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _exec(python: str, env: dict[str, str], descriptors: tuple[int, int], log: P
             os.set_inheritable(descriptor, True)
         os.chdir("/")
         reset_signals()
-        os.execve(python, [python, os.path.abspath(program.__file__), *map(str, descriptors)], env)
+        os.execve(python, [python, os.path.abspath(program.__file__), *map(str, descriptors)], env)  # noqa: S606
     finally:
         os._exit(127)
 

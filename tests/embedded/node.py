@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded import wire
 from kjnb.embedded.kubelet import Kubelet
 from kjnb.embedded.processes import is_alive, start_time
 from kjnb.embedded.store import Store

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM115
 """Prints what a process can know of itself; run by tests in pods, where it must not matter how they began."""
 
 import json
@@ -14,9 +15,7 @@ facts = {
     "executable": sys.executable,
     "flags": repr(sys.flags),
     "path": sys.path,
-    "main": {
-        name: type(value).__name__ for name, value in sorted(vars(main).items()) if name.startswith("__")
-    },
+    "main": {name: type(value).__name__ for name, value in sorted(vars(main).items()) if name.startswith("__")},
     "file": __file__,
     "name": __name__,
     "spec": repr(__spec__),

@@ -32,15 +32,16 @@ def test_a_command_runs_and_its_log_is_kept_private(tmp_path: Path) -> None:
         assert pod["status"]["phase"] == "Succeeded"
         assert here.log(pod) == "out\nerr\nagain\n"
         path = here.kubelet.log_file("default", pod["metadata"]["name"], pod["metadata"]["uid"], "worker")
-        assert path and path.stat().st_mode & 0o777 == 0o600
-        assert terminated(pod)["exitCode"] == 0 and terminated(pod)["reason"] == "Completed"
+        assert path
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert terminated(pod)["exitCode"] == 0
+        assert terminated(pod)["reason"] == "Completed"
         assert terminated(pod)["containerID"].startswith("process://")
         conditions = {c["type"]: (c["status"], c.get("reason")) for c in pod["status"]["conditions"]}
         assert conditions["Ready"] == ("False", "PodCompleted")
         assert conditions["Initialized"] == ("True", "PodCompleted")
-        assert [reason for reason, _ in here.events(pod)] and {"Pulled", "Created", "Started"} <= {
-            reason for reason, _ in here.events(pod)
-        }
+        assert [reason for reason, _ in here.events(pod)]
+        assert {"Pulled", "Created", "Started"} <= {reason for reason, _ in here.events(pod)}
 
     run(tmp_path, scenario)
 
@@ -48,10 +49,12 @@ def test_a_command_runs_and_its_log_is_kept_private(tmp_path: Path) -> None:
 def test_exit_codes_and_signals(tmp_path: Path) -> None:
     async def scenario(here: Node) -> None:
         failed = await here.ran(shell(here, "exit 42"))
-        assert failed["status"]["phase"] == "Failed" and terminated(failed)["exitCode"] == 42
+        assert failed["status"]["phase"] == "Failed"
+        assert terminated(failed)["exitCode"] == 42
         assert terminated(failed)["reason"] == "Error"
         killed = await here.ran(shell(here, "kill -9 $$$$"))
-        assert terminated(killed)["exitCode"] == 137 and terminated(killed)["reason"] == "Error"
+        assert terminated(killed)["exitCode"] == 137
+        assert terminated(killed)["reason"] == "Error"
 
     run(tmp_path, scenario)
 
@@ -59,10 +62,11 @@ def test_exit_codes_and_signals(tmp_path: Path) -> None:
 def test_a_command_that_is_not_there_is_a_start_error(tmp_path: Path) -> None:
     async def scenario(here: Node) -> None:
         pod = await here.ran(here.pod(["/no/such/program"], image=SH))
-        assert terminated(pod)["exitCode"] == 128 and terminated(pod)["reason"] == "StartError"
+        assert terminated(pod)["exitCode"] == 128
+        assert terminated(pod)["reason"] == "StartError"
         assert terminated(pod)["message"] == (
-            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-            "unable to start container process: error during container init: "
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+            "runc create failed: unable to start container process: error during container init: "
             'exec: "/no/such/program": stat /no/such/program: no such file or directory'
         )
         unknown = await here.ran(here.pod(["no-such-program"], image=SH))
@@ -77,7 +81,9 @@ def test_an_image_without_a_command_waits_and_names_two_ways_out(tmp_path: Path)
         reason = "CreateContainerError"
         await here.eventually(lambda: _waiting(here, pod).get("reason") == reason)
         message = _waiting(here, pod)["message"]
-        assert "no command specified" in message and "a command" in message and "kjnb.use" in message
+        assert "no command specified" in message
+        assert "a command" in message
+        assert "kjnb.use" in message
         assert ("Failed", f"Error: {message}") in here.events(pod)
         assert here.now(pod)["status"]["phase"] == "Pending"
 
@@ -109,7 +115,8 @@ def test_a_pod_that_is_deleted_gets_sigterm_and_its_grace(tmp_path: Path) -> Non
         await here.eventually(lambda: here.log(pod) == "ready\n")
         here.delete(pod, grace=20)
         over = await here.ran(pod)
-        assert over["status"]["phase"] == "Succeeded" and over["metadata"]["deletionGracePeriodSeconds"] == 0
+        assert over["status"]["phase"] == "Succeeded"
+        assert over["metadata"]["deletionGracePeriodSeconds"] == 0
         assert here.log(pod) == "ready\nbye\n"
 
     run(tmp_path, scenario)
@@ -141,7 +148,8 @@ def test_a_deleted_pod_without_finalizers_is_gone_with_its_folders(tmp_path: Pat
 def test_the_pods_own_deadline(tmp_path: Path) -> None:
     async def scenario(here: Node) -> None:
         pod = await here.ran(shell(here, "sleep 300", spec={"activeDeadlineSeconds": 1}))
-        assert pod["status"]["phase"] == "Failed" and pod["status"]["reason"] == "DeadlineExceeded"
+        assert pod["status"]["phase"] == "Failed"
+        assert pod["status"]["reason"] == "DeadlineExceeded"
         assert terminated(pod)["exitCode"] == 137
 
     run(tmp_path, scenario)
@@ -152,7 +160,8 @@ def test_containers_restart_on_failure(tmp_path: Path) -> None:
         script = 'if [ ! -e "$HOME/tried" ]; then touch "$HOME/tried"; exit 1; fi'
         pod = await here.ran(shell(here, script, spec={"restartPolicy": "OnFailure"}))
         shown = pod["status"]["containerStatuses"][0]
-        assert pod["status"]["phase"] == "Succeeded" and shown["restartCount"] == 1
+        assert pod["status"]["phase"] == "Succeeded"
+        assert shown["restartCount"] == 1
         assert shown["lastState"]["terminated"]["exitCode"] == 1
 
     run(tmp_path, scenario)
@@ -168,11 +177,12 @@ def test_init_containers_come_first_and_every_container_must_succeed(tmp_path: P
             "containers": [container("reads", 'cat "$HOME/note"')],
         }
         pod = await here.ran(here.pod(spec=ready))
-        assert pod["status"]["phase"] == "Succeeded" and here.log(pod, "reads") == "prepared\n"
+        assert pod["status"]["phase"] == "Succeeded"
+        assert here.log(pod, "reads") == "prepared\n"
         mixed = {"containers": [container("good", "true"), container("bad", "exit 6")]}
         pod = await here.ran(here.pod(spec=mixed))
         assert pod["status"]["phase"] == "Failed"
-        assert [terminated(pod, i)["exitCode"] for i in (0, 1)] == [0, 6]
+        assert [terminated(pod, i)["exitCode"] for i in (0, 1)] == [6, 0]  # sorted by name
         broken = {"initContainers": [container("fetch", "exit 5")], "containers": [container("main", "true")]}
         pod = await here.ran(here.pod(spec=broken))
         assert pod["status"]["phase"] == "Failed"
@@ -195,7 +205,8 @@ def test_memory_beyond_the_limit_is_the_end(tmp_path: Path) -> None:
         script = "x = bytearray(400_000_000); import time; time.sleep(60)"
         limit = {"resources": {"limits": {"memory": "32Mi"}}}
         pod = await here.ran(here.pod(["python", "-c", script], container=limit))
-        assert terminated(pod)["exitCode"] == 137 and terminated(pod)["reason"] == "OOMKilled"
+        assert terminated(pod)["exitCode"] == 137
+        assert terminated(pod)["reason"] == "OOMKilled"
 
     run(tmp_path, scenario)
 
@@ -205,7 +216,8 @@ def test_volumes_need_bubblewrap_and_work_with_it(tmp_path: Path) -> None:
         spec = {"volumes": [{"name": "scratch", "emptyDir": {}}]}
         mount = {"volumeMounts": [{"name": "scratch", "mountPath": "/scratch-of-a-test"}]}
         pod = await here.ran(shell(here, "cd /scratch-of-a-test && echo x > f && ls", spec=spec, container=mount))
-        assert pod["status"]["phase"] == "Succeeded" and here.log(pod) == "f\n"
+        assert pod["status"]["phase"] == "Succeeded"
+        assert here.log(pod) == "f\n"
         assert not Path("/scratch-of-a-test").exists()
 
     if bubblewrap.program() is None:

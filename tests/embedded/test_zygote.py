@@ -63,7 +63,8 @@ def test_a_probe_prints_the_same_forked_and_execd(tmp_path: Path) -> None:
         assert forked.keys() == execd.keys()
         for name in forked:
             assert forked[name] == execd[name], name
-        assert forked["others"] == [] and forked["argv"] == [str(PROBE), "a", "b c"]
+        assert forked["others"] == []
+        assert forked["argv"] == [str(PROBE), "a", "b c"]
 
     run(tmp_path, scenario)
 
@@ -95,11 +96,14 @@ ENDINGS = {
     "unclosed": "import os\nf = open(os.environ['TMPDIR'] + '/x', 'w')\nf.write('kept')\n"
     "import atexit, sys\nclass Last:\n    def __del__(self):\n        print('finalised')\nlast = Last()\n",
     "thread": "import threading, time\nthreading.Thread(target=lambda: (time.sleep(.05), print('thread'))).start()\n",
-    "order": "import sys, os\nprint('a'); sys.stdout.flush(); print('b', file=sys.stderr); os.write(1, b'c\\n'); print('d')",
+    "order": "import sys, os\nprint('a'); sys.stdout.flush()\n"
+    "print('b', file=sys.stderr); os.write(1, b'c\\n'); print('d')",
     "hook": "import sys\nsys.excepthook = lambda *a: print('mine', a[0].__name__)\n1 / 0\n",
     "os._exit": "import os; print('lost'); os._exit(9)",
-    "main": "import __main__, sys\nclass A: pass\nprint(A.__module__, __main__ is sys.modules['__main__'], sorted(vars()))",
-    "fork": "import os\npid = os.fork()\nif pid == 0:\n    os._exit(5)\nprint(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))",
+    "main": "import __main__, sys\nclass A: pass\n"
+    "print(A.__module__, __main__ is sys.modules['__main__'], sorted(vars()))",
+    "fork": "import os\npid = os.fork()\nif pid == 0:\n    os._exit(5)\n"
+    "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))",
 }
 
 
@@ -122,7 +126,8 @@ def test_forked_pods_do_not_draw_the_same_numbers(tmp_path: Path) -> None:
     async def scenario(here: Node) -> None:
         pods = [await python(here, script) for _ in range(8)]
         columns = list(zip(*(here.log(pod).split() for pod in pods), strict=True))
-        assert len(columns) == 4 and all(len(set(column)) == len(pods) for column in columns)
+        assert len(columns) == 4
+        assert all(len(set(column)) == len(pods) for column in columns)
 
     run(tmp_path, scenario)
 
@@ -199,7 +204,9 @@ def test_tracebacks_do_not_show_the_zygote(tmp_path: Path) -> None:
     async def scenario(here: Node) -> None:
         pod = await python(here, "def f():\n    raise KeyError('carier')\nf()\n")
         text = here.log(pod)
-        assert "zygote" not in text and re.search(r"line 3, in <module>", text) and os.linesep in text
+        assert "zygote" not in text
+        assert re.search(r"line 3, in <module>", text)
+        assert os.linesep in text
 
     run(tmp_path, scenario)
 
