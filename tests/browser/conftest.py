@@ -50,13 +50,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The JupyterLab server."""
-    server = Lab(tmp_path_factory.mktemp("lab"))
-    try:
-        with homes.own_home(server.home):
+    folder = tmp_path_factory.mktemp("lab")
+    with homes.own_home(folder / "home") as home:
+        server = Lab(folder, home)
+        try:
             yield server
-            server.end_kernels()
-    finally:
-        server.end()
+        finally:
+            server.end()
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,8 @@ FLAGS = [
 class Lab:
     """A running JupyterLab whose notebooks lie in `root` and whose kernels have `home` as KJNB_HOME."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder, self.root, self.home = folder, folder / "notebooks", folder / "home"
+    def __init__(self, folder: pathlib.Path, home: pathlib.Path) -> None:
+        self.folder, self.root, self.home = folder, folder / "notebooks", home
         self.token = secrets.token_hex(16)
         self.root.mkdir(parents=True)
         self._write_settings()

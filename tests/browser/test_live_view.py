@@ -94,7 +94,7 @@ def test_the_view_moves_while_another_cell_runs_then_leaves_its_picture(
     assert book.prompt(2).text_content() == "[*]:"  # all of it happened while that cell ran
     gate_of_busy.open()
     book.idle(2)
-    expect(book.output(1).locator("svg")).to_be_visible()
+    expect(book.output(1).locator(".kjnb-static svg")).to_be_visible()
     looks(book, "end")
     saved = book.save()
     assert [DONE.search(p)[1] for p in pictures(saved, 1)] == ["24"]

@@ -46,5 +46,5 @@ def test_a_report_shows_its_charts_with_no_network(
     assert (foreign, problems) == ([], [])
     for width in (800, 1600):
         offline.set_viewport_size({"width": width, "height": 1000})
-        assert offline.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+        offline.wait_for_function("() => document.documentElement.scrollWidth <= window.innerWidth")
         offline.screenshot(path=SHOTS / f"report-{width}.png", full_page=True)
