@@ -96,6 +96,11 @@ class Monitor:
         draw = self.live.say if state is self._drawn else self.live.draw
         self._context.run(draw, state, self._timeline(state))
         self._drawn = state
+        trouble = self.run.follower.trouble
+        if trouble is not None:
+            self._context.run(
+                self.live.trouble, f"{state.name}: {trouble.what}. What is shown may be old; trying again."
+            )
 
     def _picture(self, state: RunState) -> None:
         as_of = "" if state.over else time.strftime("%H:%M:%S", time.localtime(self._clock()))
@@ -113,7 +118,7 @@ class Monitor:
             self._context.run(self.live.trouble, f"The view of {self.run.name} failed and will try again: {error}")
 
     def _timeline(self, state: RunState) -> Timeline:
-        return timeline(state, self._clock())
+        return timeline(state, self.run.now())
 
 
 def monitor(run: Run) -> Monitor:

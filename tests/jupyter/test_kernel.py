@@ -1,4 +1,4 @@
-"""Cells in a real kernel, without a page: what stands in the notebook that nbclient writes, and the report of its run."""
+"""Cells in a real kernel, without a page: what stands in the notebook that nbclient writes, and the report."""
 
 from __future__ import annotations
 
