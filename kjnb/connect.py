@@ -155,7 +155,7 @@ def configuration(context: str | None, kubeconfig: Path | None = None) -> tuple[
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException, kube_config
 
-    where = str(kubeconfig) if kubeconfig else None
+    where = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")  # as it is now, not as it was on import
     loaded = Configuration()
     try:
         contexts, current = kube_config.list_kube_config_contexts(where)

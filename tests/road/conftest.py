@@ -10,16 +10,22 @@ import pytest
 
 from kjnb import embedded
 from kjnb.cluster import Cluster
-from kjnb.connect import Session
+from kjnb.connect import Session, configuration
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory) -> Iterator[Path]:
+def home(tmp_path_factory, request) -> Iterator[Path]:
     """A KJNB_HOME of its own, with a cluster whose pods fail and come back quickly."""
     folder = tmp_path_factory.mktemp("kjnb-home")
+    other = request.config.getoption("--kubeconfig")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KJNB_HOME", str(folder))
         patch.delenv("KJNB_CLUSTER", raising=False)
+        if other:
+            patch.setenv("KUBECONFIG", other)
+            patch.setenv("KJNB_CLUSTER", configuration(None)[1])
+            yield folder
+            return
         embedded.start(folder, backoff_base=0.1)
         try:
             yield folder

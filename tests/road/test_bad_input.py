@@ -70,15 +70,16 @@ def test_a_column_that_cannot_be_carried_is_named(cluster, nothing_left):
 
 
 def test_a_foreign_job_keeps_its_name(cluster):
+    container = {"name": "c", "image": "x", "command": ["true"]}
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": "foreign"},
         "spec": {
             "suspend": True,
-            "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x", "command": ["true"]}]}},
+            "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
         },
-    }  # fmt: skip
+    }
     cluster.create("jobs", job)
     try:
         for replace in (False, True):

@@ -42,7 +42,8 @@ class Script(BaseHTTPRequestHandler):
         kind = urlsplit(self.path).path.rsplit("/", 1)[1]
         self.server.asked.append((kind, asked))
         if "watch" in asked:
-            return self.watch(kind)
+            self.watch(kind)
+            return
         lists = self.server.lists[kind]
         items = lists.pop(0) if len(lists) > 1 else lists[0]
         body = json.dumps({"metadata": {"resourceVersion": str(self.server.version)}, "items": items}).encode()

@@ -1,4 +1,4 @@
-"""A client killed between any two steps of a launch leaves one run that can be finished, or nothing: never an orphan."""
+"""A client killed between any two steps of a launch leaves one run that can be finished, or nothing."""
 
 from __future__ import annotations
 
