@@ -107,7 +107,7 @@ def _event(
         "reportingInstance": host,
     }
     if component == "default-scheduler":  # it speaks the newer form
-        newer = {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "eventTime": micro_stamp(when)}
+        newer: Object = {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "eventTime": micro_stamp(when)}
         event |= {**newer, "action": ACTIONS.get(reason, reason), "reportingInstance": component}
         del event["count"]
     return event

@@ -189,11 +189,11 @@ class JobLoop:
             now = self._clock()
             last = self._records.get(uid(job), NO_FAILURES)
             plan = sync(job, pods, now, names=self._names, base=self._base, record=last)
+            made = self._create(job, plan, now)
             if wait := self._postponed(key, job, plan):
-                self._create(job, plan, now)
-                return wait if plan.requeue_after is None else min(wait, plan.requeue_after or wait)
+                return min(wait, plan.requeue_after or wait) if made else 0.0
             self._write(job, plan, now)
-            if plan.requeue_after != 0:
+            if plan.requeue_after != 0 and made:
                 return plan.requeue_after
         return 0.0
 
@@ -207,7 +207,7 @@ class JobLoop:
         return max(0.0, self._stored.get(key, -STATUS_EVERY) + STATUS_EVERY - self._monotonic())
 
     def _write(self, job: Object, plan: Plan, now: float) -> None:
-        self._create(job, plan, now)
+        """The plan but for its new pods, which are there already."""
         if plan.status is not None:
             job = self._store.update("jobs", {**job, "status": plan.status})
             self._stored[_key(job)] = self._monotonic()
@@ -223,16 +223,20 @@ class JobLoop:
             when = datetime.fromtimestamp(now, UTC)
             request_deletion(self._store, "jobs", job, grace=None, propagation="Foreground", now=when)
 
-    def _create(self, job: Object, plan: Plan, now: float) -> None:
+    def _create(self, job: Object, plan: Plan, now: float) -> bool:
+        """Make the plan's pods; False if a name was taken: the next sync makes that pod with another."""
+        taken = set()
         for pod in plan.create:
             try:
                 made = self._store.create("pods", pod)
-            except AlreadyExists:  # of two pods with the same five random characters, the next sync makes the second
+            except AlreadyExists:
+                taken.add(f"Created pod: {pod['metadata']['name']}")
                 continue
             self._place(uid(job), uid(made), made)
         for kind, reason, message in plan.events:
-            if reason == "SuccessfulCreate":
+            if reason == "SuccessfulCreate" and message not in taken:
                 record(self._store, job, kind, reason, message, now, "job-controller")
+        return not taken
 
     def _release(self, job: Object, pod: Object) -> None:
         current = self._store.get("pods", *_key(pod))

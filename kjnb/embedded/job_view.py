@@ -123,7 +123,7 @@ class View:
     @cached_property
     def new_succeeded(self) -> list[Object]:
         """Succeeded pods that no status has seen yet (without completion indexes)."""
-        known = set(self.noted["succeeded"])
+        known = {*self.noted["succeeded"], *self.noted["failed"]}  # it may succeed after its deletion was counted
         return [pod for pod in self.succeeded if uid(pod) not in known]
 
     @cached_property

@@ -119,8 +119,7 @@ class Simulation:
         """Whether the Job has that condition."""
         found = self.job(name)
         return any(
-            c["type"] == kind and c["status"] == "True"
-            for c in (found or {}).get("status", {}).get("conditions", [])
+            c["type"] == kind and c["status"] == "True" for c in (found or {}).get("status", {}).get("conditions", [])
         )
 
     def pods(self) -> list[dict]:

@@ -32,7 +32,9 @@ def test_the_scheduler_speaks_the_newer_form():
     store = make_store()
     pod = pods("0:Pending")[0]
     event = record(store, pod, "Normal", "Scheduled", "m", NOW, "default-scheduler")
-    assert event["action"] == "Binding" and event["lastTimestamp"] is None and event["eventTime"].endswith(".000000Z")
+    assert event["action"] == "Binding"
+    assert event["lastTimestamp"] is None
+    assert event["eventTime"].endswith(".000000Z")
     again = record(store, pod, "Normal", "Scheduled", "m", NOW + 5, "default-scheduler")
     assert again["count"] == 2
 
@@ -49,7 +51,8 @@ def test_from_the_tenth_on_similar_events_are_combined():
     for number in range(12):
         say(store, f"Created pod: {number}", NOW + 2 * number)
     said = messages(store)
-    assert len(said) == 10 and said[:9] == [f"Created pod: {number}" for number in range(9)]
+    assert len(said) == 10
+    assert said[:9] == [f"Created pod: {number}" for number in range(9)]
     assert said[9] == "(combined from similar events): Created pod: 11"
     assert store.list("events")[9]["count"] == 3
 

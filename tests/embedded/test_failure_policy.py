@@ -58,5 +58,6 @@ def test_counts_of_an_index():
     ignore = policy(on_exit("Ignore", "In", 7))
     assert next_counts(ignore, failed(1)) == (3, 0)
     assert next_counts(ignore, failed(7)) == (2, 1)
-    assert ends_index(None, 2, failed(1)) and not ends_index(None, 3, failed(1))
+    assert ends_index(None, 2, failed(1))
+    assert not ends_index(None, 3, failed(1))
     assert ends_index(policy(on_exit("FailIndex", "In", 7)), 99, failed(7))

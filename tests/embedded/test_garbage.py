@@ -77,14 +77,16 @@ def test_foreground_waits_for_dependents_that_block(yard):
     assert held["metadata"]["deletionTimestamp"]
     yard.store.update("pods", {**held, "metadata": {**held["metadata"], "finalizers": []}})
     yard.settle()
-    assert yard.names("jobs") == [] and yard.names("pods") == ["free"]
+    assert yard.names("jobs") == []
+    assert yard.names("pods") == ["free"]
 
 
 def test_orphans_stay_without_their_owner(yard):
     owner = yard.make("jobs", "owner")
     yard.make("pods", "pod", owner)
     yard.delete("jobs", "owner", "Orphan")
-    assert yard.names("jobs") == [] and yard.names("pods") == ["pod"]
+    assert yard.names("jobs") == []
+    assert yard.names("pods") == ["pod"]
     assert "ownerReferences" not in yard.store.get("pods", "default", "pod")["metadata"]
 
 
@@ -119,7 +121,9 @@ def test_a_start_finds_what_happened_while_nobody_watched(yard):
     yard.store.update("jobs", {**other, "metadata": meta})
     yard.make("pods", "alone", meta={"deletionTimestamp": "2027-01-01T00:00:00Z", "finalizers": ["held"]})
     GarbageLoop(yard.store, clock=lambda: NOW, monotonic=lambda: NOW).load()
-    assert yard.names("configmaps") == [] and yard.names("jobs") == [] and yard.names("pods") == ["alone"]
+    assert yard.names("configmaps") == []
+    assert yard.names("jobs") == []
+    assert yard.names("pods") == ["alone"]
     assert yard.store.get("pods", "default", "alone")["status"]["phase"] == "Failed"
 
 

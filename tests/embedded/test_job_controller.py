@@ -55,7 +55,8 @@ def test_the_shape_of_an_indexed_pod():
     }  # fmt: skip
     assert meta["labels"]["batch.kubernetes.io/job-completion-index"] == "1"
     assert meta["finalizers"] == ["batch.kubernetes.io/job-tracking"]
-    assert meta["ownerReferences"][0]["controller"] and meta["ownerReferences"][0]["blockOwnerDeletion"]
+    assert meta["ownerReferences"][0]["controller"]
+    assert meta["ownerReferences"][0]["blockOwnerDeletion"]
     assert pod["spec"]["hostname"] == "job-1"
     assert pod["spec"]["containers"][0]["env"][0]["name"] == "JOB_COMPLETION_INDEX"
     assert pod["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
@@ -65,7 +66,9 @@ def test_pods_without_indexes():
     first = plan(job(2, 5, completionMode="NonIndexed"))
     assert created(first) == [None, None]
     meta = first.create[0]["metadata"]
-    assert meta["name"] == "job-00000" and "annotations" not in meta and "hostname" not in first.create[0]["spec"]
+    assert meta["name"] == "job-00000"
+    assert "annotations" not in meta
+    assert "hostname" not in first.create[0]["spec"]
 
 
 def test_what_succeeded_or_runs_is_not_started_again():
@@ -75,14 +78,16 @@ def test_what_succeeded_or_runs_is_not_started_again():
 
 def test_at_most_five_hundred_pods_at_once():
     first = plan(job(2000, 2000))
-    assert len(first.create) == 500 and first.requeue_after == 0
+    assert len(first.create) == 500
+    assert first.requeue_after == 0
 
 
 def test_a_work_queue_keeps_its_parallelism_until_the_first_success():
     queue = job(None, 3, completionMode="NonIndexed")
     assert len(plan(queue).create) == 3
     done = plan(queue, "Succeeded/uid=a Running Running")
-    assert done.create == () and done.status["active"] == 2
+    assert done.create == ()
+    assert done.status["active"] == 2
     over = plan(stored(queue, done), "Succeeded/uid=a/free")
     assert conditions(over) == [("SuccessCriteriaMet", "True", "CompletionsReached")]
     assert over.status["succeeded"] == 1
@@ -90,7 +95,8 @@ def test_a_work_queue_keeps_its_parallelism_until_the_first_success():
 
 def test_parallelism_zero_pauses():
     idle = plan(job(2, 0))
-    assert idle.create == () and idle.status["startTime"] == stamp(NOW)
+    assert idle.create == ()
+    assert idle.status["startTime"] == stamp(NOW)
 
 
 def test_a_job_of_another_controller_is_left_alone():
@@ -100,7 +106,8 @@ def test_a_job_of_another_controller_is_left_alone():
 def test_a_job_that_is_being_deleted_starts_nothing_and_holds_nothing():
     leaving = job(3, 3, meta={"deletionTimestamp": LONG_AGO})
     done = plan(leaving, "0:Running 1:Failed")
-    assert done.create == () and names(done.release) == ["pod-0", "pod-1"]
+    assert done.create == ()
+    assert names(done.release) == ["pod-0", "pod-1"]
 
 
 # -- deleting
@@ -111,19 +118,24 @@ def test_fewer_at_once_deletes_the_youngest_of_those_that_lose_least():
     done = plan(a_job, "0:Running/ready 1:Running/ready 2:Running 3:Pending 4:Pending/unbound")
     assert names(done.delete) == ["pod-4", "pod-3", "pod-2"]
     assert names(done.release) == names(done.delete)
-    assert done.status["active"] == 2 and done.status["ready"] == 2 and done.status["terminating"] == 2
+    assert done.status["active"] == 2
+    assert done.status["ready"] == 2
+    assert done.status["terminating"] == 2
     assert done.events[0] == ("Normal", "SuccessfulDelete", "Deleted pod: pod-4")
     assert "failed" not in done.status
 
 
 def test_pods_of_one_index_too_many_go_and_so_do_those_of_finished_ones():
-    done = plan(job(4, 4, backoffLimitPerIndex=0), "0:Running 0:Running 1:Succeeded 1:Running 2:Failed 2:Running 9:Running")
+    done = plan(
+        job(4, 4, backoffLimitPerIndex=0), "0:Running 0:Running 1:Succeeded 1:Running 2:Failed 2:Running 9:Running"
+    )
     assert names(done.delete) == ["pod-1", "pod-3", "pod-5", "pod-6"]
 
 
 def test_a_pod_that_lost_the_finalizer_is_deleted_without_another_release():
     done = plan(job(4, 0), "0:Running/free")
-    assert names(done.delete) == ["pod-0"] and done.release == ()
+    assert names(done.delete) == ["pod-0"]
+    assert done.release == ()
 
 
 def test_fewer_completions_drop_the_high_indexes():
@@ -146,15 +158,25 @@ def test_other_ends_are_noted_released_and_only_then_counted():
     a_job = job(4, 2, completionMode="NonIndexed", status={"startTime": LONG_AGO, "failed": 1})
     first = plan(a_job, "Succeeded/uid=a Failed/uid=b Running", now=NOW)
     assert first.status["uncountedTerminatedPods"] == {"succeeded": ["a"], "failed": ["b"]}
-    assert first.status["failed"] == 1 and "succeeded" not in first.status
-    assert names(first.release) == ["a", "b"] and first.requeue_after == 0
+    assert first.status["failed"] == 1
+    assert "succeeded" not in first.status
+    assert names(first.release) == ["a", "b"]
+    assert first.requeue_after == 0
     # stopped after one of the two finalizers went
     second = plan(stored(a_job, first), "Failed/uid=b Running")
-    assert second.status["succeeded"] == 1 and second.status["failed"] == 1
+    assert second.status["succeeded"] == 1
+    assert second.status["failed"] == 1
     assert second.status["uncountedTerminatedPods"] == {"failed": ["b"]}
     third = plan(stored(a_job, second), "Running")
     assert (third.status["succeeded"], third.status["failed"]) == (1, 2)
     assert third.status["uncountedTerminatedPods"] == {}
+
+
+def test_a_pod_that_succeeds_after_its_deletion_was_counted_is_not_counted_twice():
+    noted = {"startTime": LONG_AGO, "uncountedTerminatedPods": {"failed": ["a"]}}
+    done = plan(job(2, 1, completionMode="NonIndexed", status=noted), "Succeeded/deleting/uid=a Running")
+    assert done.status["uncountedTerminatedPods"] == {"failed": ["a"]}
+    assert names(done.release) == ["a"]
 
 
 def test_at_most_five_hundred_are_noted_at_once():
@@ -169,20 +191,24 @@ def test_a_pod_deleted_from_outside_is_a_failure_and_replaced():
     a_job = job(2, 2, status={"startTime": LONG_AGO})
     done = plan(a_job, "0:Running/uid=a 1:Running/deleting/uid=b", now=NOW + 60)
     assert done.status["uncountedTerminatedPods"] == {"failed": ["b"]}
-    assert created(done) == [1] and done.status["terminating"] == 1
+    assert created(done) == [1]
+    assert done.status["terminating"] == 1
 
 
 def test_with_policy_failed_a_pod_on_its_way_out_holds_its_place():
     a_job = job(2, 2, podReplacementPolicy="Failed", status={"startTime": LONG_AGO})
     done = plan(a_job, "0:Running 1:Running/deleting")
     assert (created(done), done.release, done.status["terminating"]) == ([], (), 1)
-    assert created(plan({**a_job, "spec": {**a_job["spec"], "parallelism": 3, "completions": 3}}, "1:Running/deleting")) == [0, 2]
+    assert created(
+        plan({**a_job, "spec": {**a_job["spec"], "parallelism": 3, "completions": 3}}, "1:Running/deleting")
+    ) == [0, 2]
 
 
 def test_ends_of_indexes_that_nobody_asked_for_do_not_count():
     done = plan(job(2, 2), "7:Succeeded 8:Failed x:Failed")
     assert names(done.release) == ["pod-0", "pod-1", "pod-2"]
-    assert done.status["uncountedTerminatedPods"] == {} and "succeeded" not in done.status
+    assert done.status["uncountedTerminatedPods"] == {}
+    assert "succeeded" not in done.status
 
 
 # -- back-off
@@ -191,21 +217,28 @@ def test_ends_of_indexes_that_nobody_asked_for_do_not_count():
 def test_the_clock_of_the_whole_job_holds_all_creation():
     a_job = job(4, 4)
     waiting = plan(a_job, "0:Failed/at=-3/uid=a 1:Running 2:Running")
-    assert waiting.create == () and waiting.requeue_after == 0 and "active" not in waiting.status
+    assert waiting.create == ()
+    assert waiting.requeue_after == 0
+    assert "active" not in waiting.status
     assert waiting.record == Record(1, NOW - 3)
     later = plan(stored(a_job, waiting), "1:Running 2:Running", record=waiting.record)
-    assert later.requeue_after == 7 and created(later) == []
+    assert later.requeue_after == 7
+    assert created(later) == []
     assert created(plan(stored(a_job, later), "1:Running 2:Running", now=NOW + 7, record=waiting.record)) == [0, 3]
 
 
 def test_each_index_has_its_own_clock_and_keeps_its_failed_pod_until_it_is_replaced():
     a_job = job(3, 3, backoffLimitPerIndex=2, status={"startTime": LONG_AGO})
     waiting = plan(a_job, "0:Failed/at=-3/failures=1/uid=a 1:Failed/at=-10/failures=0/uid=b 2:Running")
-    assert created(waiting) == [1] and waiting.requeue_after == 0
+    assert created(waiting) == [1]
+    assert waiting.requeue_after == 0
     assert waiting.create[0]["metadata"]["annotations"][FAILURES] == "1"
-    assert names(waiting.release) == ["b"] and waiting.status["active"] == 2
+    assert names(waiting.release) == ["b"]
+    assert waiting.status["active"] == 2
     left = plan(stored(a_job, waiting), "0:Failed/at=-3/failures=1/uid=a 1:Running 2:Running")
-    assert left.requeue_after == 17 and left.release == () and left.status["failed"] == 1
+    assert left.requeue_after == 17
+    assert left.release == ()
+    assert left.status["failed"] == 1
     assert left.status["failedIndexes"] == ""
 
 
@@ -215,7 +248,8 @@ def test_the_last_of_several_tries_of_an_index_holds_its_counts():
     done = plan(a_job, "0:Failed/failures=2/ignored=1/exit=9/uid=b 0:Failed/failures=1/uid=a")
     notes = done.create[0]["metadata"]["annotations"]
     assert (notes[FAILURES], notes[IGNORED]) == ("2", "2")
-    assert done.status["uncountedTerminatedPods"] == {"failed": ["a"]} and names(done.release) == ["b", "a"]
+    assert done.status["uncountedTerminatedPods"] == {"failed": ["a"]}
+    assert names(done.release) == ["b", "a"]
 
 
 # -- the end
@@ -225,13 +259,16 @@ def test_completion_takes_two_steps():
     a_job = job(2, 2, status={"startTime": LONG_AGO, "active": 2})
     first = plan(a_job, "0:Succeeded 1:Succeeded")
     assert conditions(first) == [("SuccessCriteriaMet", "True", "CompletionsReached")]
-    assert first.status["completedIndexes"] == "0,1" and first.requeue_after == 0 and first.events == ()
+    assert first.status["completedIndexes"] == "0,1"
+    assert first.requeue_after == 0
+    assert first.events == ()
     second = plan(stored(a_job, first))
     assert conditions(second)[1] == ("Complete", "True", "CompletionsReached")
     assert second.status["conditions"][1]["message"] == "Reached expected number of succeeded pods"
     assert second.status["completionTime"] == stamp(NOW)
     assert second.events == (("Normal", "Completed", "Job completed"),)
-    assert "active" not in second.status and second.status["ready"] == 0
+    assert "active" not in second.status
+    assert second.status["ready"] == 0
     assert plan(stored(a_job, second)) == Plan()
 
 
@@ -246,11 +283,15 @@ def test_one_failure_more_than_the_limit_ends_the_job_and_its_pods():
     first = plan(a_job, "0:Failed/uid=a 1:Running/uid=b 2:Running/uid=c/unbound")
     assert conditions(first) == [("FailureTarget", "True", "BackoffLimitExceeded")]
     assert first.status["uncountedTerminatedPods"] == {"failed": ["a", "b", "c"]}
-    assert names(first.delete) == ["b", "c"] and names(first.release) == ["a", "b", "c"]
-    assert first.status["terminating"] == 1 and "active" not in first.status
+    assert names(first.delete) == ["b", "c"]
+    assert names(first.release) == ["a", "b", "c"]
+    assert first.status["terminating"] == 1
+    assert "active" not in first.status
     second = plan(stored(a_job, first), "1:Running/uid=b/free/deleting")
-    assert second.status["failed"] == 3 and second.status["terminating"] == 1
-    assert len(conditions(second)) == 1 and second.requeue_after is None
+    assert second.status["failed"] == 3
+    assert second.status["terminating"] == 1
+    assert len(conditions(second)) == 1
+    assert second.requeue_after is None
     third = plan(stored(a_job, second))
     assert conditions(third)[1] == ("Failed", "True", "BackoffLimitExceeded")
     assert third.events == (("Warning", "BackoffLimitExceeded", "Job has reached the specified backoff limit"),)
@@ -260,7 +301,9 @@ def test_one_failure_more_than_the_limit_ends_the_job_and_its_pods():
 def test_more_running_pods_than_can_be_deleted_at_once():
     a_job = job(600, 600, activeDeadlineSeconds=1, status={"startTime": LONG_AGO})
     first = plan(a_job, " ".join(f"{i}:Running" for i in range(600)))
-    assert len(first.delete) == 500 and first.status["active"] == 100 and first.requeue_after == 0
+    assert len(first.delete) == 500
+    assert first.status["active"] == 100
+    assert first.requeue_after == 0
 
 
 @pytest.mark.parametrize(("limit", "restarts", "ends"), [(0, 1, True), (6, 5, False), (6, 6, True)])
@@ -289,15 +332,18 @@ def test_ignored_failures_are_replaced_and_not_counted():
     rules = {"rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [42]}}]}
     a_job = job(2, 2, backoffLimit=0, podFailurePolicy=rules)
     done = plan(a_job, "0:Failed/exit=42/uid=a 1:Running")
-    assert created(done) == [0] and names(done.release) == ["a"]
-    assert done.status["uncountedTerminatedPods"] == {} and "failed" not in done.status
+    assert created(done) == [0]
+    assert names(done.release) == ["a"]
+    assert done.status["uncountedTerminatedPods"] == {}
+    assert "failed" not in done.status
 
 
 def test_a_failed_index_ends_only_itself():
     a_job = job(3, 3, backoffLimitPerIndex=0)
     done = plan(a_job, "0:Failed 1:Running 2:Succeeded")
     assert (done.status["failedIndexes"], done.status["completedIndexes"]) == ("0", "2")
-    assert done.create == () and "conditions" not in done.status
+    assert done.create == ()
+    assert "conditions" not in done.status
     over = plan(a_job, "0:Failed 1:Succeeded 2:Succeeded")
     assert conditions(over) == [("FailureTarget", "True", "FailedIndexes")]
 
@@ -326,7 +372,8 @@ def test_the_success_policy_ends_the_job_without_counting_the_rest():
     a_job = job(3, 3, successPolicy={"rules": [{"succeededIndexes": "0"}]})
     first = plan(a_job, "0:Succeeded/uid=a 1:Running/uid=b 2:Running/uid=c")
     assert conditions(first) == [("SuccessCriteriaMet", "True", "SuccessPolicy")]
-    assert names(first.delete) == ["b", "c"] and names(first.release) == ["a", "b", "c"]
+    assert names(first.delete) == ["b", "c"]
+    assert names(first.release) == ["a", "b", "c"]
     assert first.status["uncountedTerminatedPods"] == {}
     second = plan(stored(a_job, first))
     assert second.status["conditions"][1]["message"] == "Matched rules at index 0"
@@ -344,7 +391,8 @@ def test_after_success_no_failure_rule_is_looked_at():
 
 def test_suspended_at_birth():
     done = plan(job(suspend=True))
-    assert done.create == () and "startTime" not in done.status
+    assert done.create == ()
+    assert "startTime" not in done.status
     assert conditions(done) == [("Suspended", "True", "JobSuspended")]
     assert done.events == (("Normal", "Suspended", "Job suspended"),)
     assert plan(stored(job(suspend=True), done)).events == ()
@@ -354,10 +402,13 @@ def test_suspend_deletes_active_pods_that_do_not_count_and_resume_starts_the_clo
     running = job(2, 2, suspend=True, activeDeadlineSeconds=5, status={"startTime": LONG_AGO, "active": 2})
     down = plan(running, "0:Running 1:Running/ready")
     assert names(down.delete) == names(down.release) == ["pod-0", "pod-1"]
-    assert "startTime" not in down.status and "failed" not in down.status and down.status["ready"] == 0
+    assert "startTime" not in down.status
+    assert "failed" not in down.status
+    assert down.status["ready"] == 0
     again = {**stored(running, down), "spec": {**running["spec"], "suspend": False}}
     up = plan(again)
-    assert created(up) == [0, 1] and up.status["startTime"] == stamp(NOW)
+    assert created(up) == [0, 1]
+    assert up.status["startTime"] == stamp(NOW)
     assert conditions(up) == [("Suspended", "False", "JobResumed")]
     assert up.events[0] == ("Normal", "Resumed", "Job resumed")
 

@@ -42,7 +42,8 @@ def test_the_index_variable_reaches_every_container_that_does_not_set_it():
 
 def test_what_admission_adds():
     made = pod_spec({"containers": [container()]}, False)
-    assert made["serviceAccountName"] == made["serviceAccount"] == "default" and len(made["tolerations"]) == 2
+    assert made["serviceAccountName"] == made["serviceAccount"] == "default"
+    assert len(made["tolerations"]) == 2
     own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists"}
     made = pod_spec({"containers": [container()], "serviceAccountName": "me", "tolerations": [own]}, False)
     assert made["serviceAccount"] == "me"
