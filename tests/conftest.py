@@ -10,6 +10,8 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption("--regenerate", action="store_true", help="write the golden files from what is rendered now")
+    parser.addoption("--kubeconfig", help="play against this cluster instead of an embedded one of the tests' own")
+    parser.addoption("--every-scenario", action="store_true", help="the conformance scenarios that are not listed, too")
 
 
 @pytest.fixture

@@ -1,0 +1,125 @@
+"""The server as a process: started once whoever asks, found again, replaced when it died, ended with its pods."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from kjnb import embedded
+from tests.embedded.live import Client, configmap, job
+from tests.waiting import eventually
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+PODS = "/api/v1/namespaces/default/pods"
+
+
+@pytest.fixture
+def home(tmp_path):
+    yield tmp_path
+    embedded.stop(tmp_path)
+
+
+def pid_of(home):
+    return embedded.status(home)["pid"]
+
+
+def test_many_starts_at_once_are_one_server(home):
+    script = f"from kjnb import embedded; embedded.start({str(home)!r}); print(embedded.status({str(home)!r})['pid'])"
+    ask = lambda _: subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)  # noqa: E731
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(ask, range(4)))
+    assert {one.stdout.strip() for one in done} == {str(pid_of(home))}, [one.stderr for one in done]
+
+
+def test_files_are_private_and_the_server_has_its_own_session(home):
+    folder = embedded.start(home).parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    open_to_others = [path.name for path in folder.iterdir() if path.is_file() and path.stat().st_mode & 0o077]
+    assert open_to_others == []
+    assert os.getsid(pid_of(home)) == pid_of(home)
+
+
+def test_stop_ends_what_runs(home):
+    assert embedded.stop(home) is False
+    client = Client(embedded.start(home))
+    client.call("POST", JOBS, job("sleeper", "exec sleep 1000"))
+    running = lambda: [p for p in client.call("GET", PODS)[1]["items"] if p["status"]["phase"] == "Running"]  # noqa: E731
+    eventually(running)
+    server = psutil.Process(pid_of(home))
+    ours = [p for p in psutil.process_iter() if str(home) in " ".join(_environment(p))]
+    assert len(ours) >= 2
+    client.close()
+    assert embedded.stop(home) is True
+    assert embedded.status(home)["running"] is False
+    psutil.wait_procs([server], timeout=10)
+    eventually(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ours))
+
+
+def _environment(process):
+    try:
+        return [*process.environ().values(), *process.cmdline()]
+    except (psutil.Error, OSError):
+        return []
+
+
+def test_a_server_that_was_killed_is_replaced_and_knows_everything(home):
+    client = Client(embedded.start(home))
+    client.call("POST", MAPS, configmap("kept"))
+    before, pid = client.url, pid_of(home)
+    os.kill(pid, signal.SIGKILL)
+    client.close()
+    eventually(lambda: not embedded.status(home)["running"])
+    again = Client(embedded.start(home))
+    assert pid_of(home) != pid
+    assert again.url == before, "its clients find it where it was"
+    assert again.token == client.token
+    assert again.call("GET", MAPS + "/kept")[0] == 200
+    code, told = again.call("GET", MAPS + "?watch=1&resourceVersion=2")
+    assert (code, told["reason"]) == (410, "Expired"), "the history went with the server"
+    again.close()
+
+
+def test_pods_outlive_a_server_that_is_killed(home):
+    client = Client(embedded.start(home))
+    client.call("POST", JOBS, job("long", f"while [ ! -e {home}/go ]; do sleep 0.05; done; echo done"))
+    eventually(lambda: [p for p in client.call("GET", PODS)[1]["items"] if p["status"]["phase"] == "Running"])
+    os.kill(pid_of(home), signal.SIGKILL)
+    client.close()
+    eventually(lambda: not embedded.status(home)["running"])
+    (home / "go").touch()
+    again = Client(embedded.start(home))
+    eventually(lambda: again.call("GET", JOBS + "/long")[1]["status"].get("succeeded") == 1)
+    assert [p["status"]["phase"] for p in again.call("GET", PODS)[1]["items"]] == ["Succeeded"]
+    again.close()
+
+
+def test_a_stale_note_of_another_process_is_no_server(home):
+    folder = embedded.start(home).parent
+    embedded.stop(home)
+    note = {"pid": os.getpid(), "started": 1.0, "port": 1, "version": "0", "ready": True}
+    (folder / "server.json").write_text(json.dumps(note))
+    assert embedded.status(home)["running"] is False
+    assert embedded.start(home).exists()
+    assert embedded.status(home)["running"] is True
+
+
+def test_a_proxy_is_never_asked(home, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    embedded.start(home)
+    assert embedded.status(home)["running"] is True
+
+
+def test_a_server_that_cannot_start_says_why(home, monkeypatch):
+    folder = embedded.kubeconfig(home).parent
+    (folder / "objects.sqlite").mkdir()
+    with pytest.raises(embedded.StartError, match=r"server\.log"):
+        embedded.start(home)
