@@ -8,10 +8,10 @@ from IPython.core.error import UsageError as OneLine
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
-from kjnb import grammar, verbs
+from kjnb import bar, grammar, verbs
 from kjnb.connect import SESSION, Session
 from kjnb.errors import KjnbError, RunNotFound, UsageError
-from kjnb.jupyter import cells, completion
+from kjnb.jupyter import cells, completion, frontend
 from kjnb.jupyter.monitor import monitor
 
 
@@ -52,8 +52,15 @@ class KjobMagics(Magics):
         if answer.text:
             display(_Words(answer.text, answer.html))
         if answer.view and answer.run is not None:
-            monitor(answer.run)
+            self._look(answer.run, ask.verb.name)
         return answer.value
+
+    def _look(self, run: Any, verb: str) -> None:
+        """Show the live view; in a terminal `watch` is a bar until the run's end, as on the command line."""
+        if frontend.kernel() is None and verb == "watch":
+            bar.follow(run)
+        else:
+            monitor(run)
 
 
 class _Words:

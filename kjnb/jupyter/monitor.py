@@ -20,6 +20,7 @@ from kjnb.run import Run
 from kjnb.view.timeline import Timeline, timeline
 
 LOOK = 0.25  # seconds between looks at the state
+SHARE = 4  # times as long as it drew it rests: a map of 100,000 cells must not take the kernel from the user
 NOTHING = {"text/plain": ""}
 
 
@@ -72,11 +73,14 @@ class Monitor:
         self._drawn = state
 
     def _follow(self) -> None:
-        while not self.over.wait(LOOK):
+        pause = LOOK
+        while not self.over.wait(pause):
+            begun = time.perf_counter()
             try:
                 self._tick()
             except Exception as error:  # noqa: BLE001 - a view that fails says so, tries again, and never ends a run
                 self._complain(error)
+            pause = max(LOOK, SHARE * (time.perf_counter() - begun))
 
     def _tick(self, *, force: bool = False) -> None:
         with self._lock:

@@ -132,6 +132,14 @@ def test_wait_raises_and_the_verbs_tell_why(shell, capsys):
     assert list(partial) == [1, 5, 13]
 
 
+def test_watch_in_a_terminal_ends_with_the_run(shell, capsys):
+    shell.run_cell_magic("kjob", "flights --partitions 2 --cpu 100m", "import time\ntime.sleep(0.5)\nlen(part) * 2")
+    capsys.readouterr()
+    shell.run_line_magic("kjob", "watch")
+    assert "2 of 2 done" in capsys.readouterr().out
+    assert shell.user_ns["_kjob"].state.over
+
+
 def test_stop_does_not_guess_after_a_restart(shell):
     shell.run_cell_magic("kjob", "flights --partitions 2 --wait --cpu 100m", "len(part) + 0")
     SESSION.last_run = None
