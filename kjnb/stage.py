@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import py_compile
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, TypeVar
 import cloudpickle
 import pandas as pd
 
-from kjnb import codec, layout, parts, worker
+from kjnb import codec, entrance, layout, parts, worker
 from kjnb.collect import combine, combine_tables
 from kjnb.errors import StageError
 from kjnb.layout import Layout
@@ -79,8 +80,11 @@ class Stage:
         return notes
 
     def _put_worker(self) -> None:
-        for module, path in ((worker, self._names.worker), (codec, self._names.codec), (layout, self._names.names)):
+        self._save(self._names.worker, Path(entrance.__file__).read_bytes())
+        for module in (worker, codec, layout):
+            path = self._names.modules / Path(str(module.__file__)).name
             self._save(path, Path(str(module.__file__)).read_bytes())
+            py_compile.compile(str(path), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, quiet=2)
         source = Path(cloudpickle.__file__).parent
         for file in sorted(source.glob("*.py")):
             self._save(self._names.lib / "cloudpickle" / file.name, file.read_bytes())

@@ -1,6 +1,6 @@
 """What runs in a pod: one part in, one committed result out. It travels with the run and imports nothing of kjnb.
 
-Started as `python <stage>/worker.py <stage>` with JOB_COMPLETION_INDEX, it loads part and task, runs the task, commits
+Started by `entrance.py` with JOB_COMPLETION_INDEX in the environment, it loads part and task, runs the task, commits
 the result and writes its account: when it began and ended, what it used, what went wrong. stdout is the user's.
 """
 
@@ -300,13 +300,15 @@ def exit_code(error: BaseException, retry_on: tuple[str, ...]) -> int:
 
 def usage() -> dict[str, float]:
     """Peak memory in bytes and CPU seconds of this process and its ended children."""
-    import resource
-
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    spent, peak = os.times(), 0
     with contextlib.suppress(OSError), open("/proc/self/status") as file:
-        peak = next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")), peak)
-    return {"max_rss_bytes": peak, "cpu_seconds": time.process_time() + children.ru_utime + children.ru_stime}
+        peak = next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")), 0)
+    if not peak:  # not Linux
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    cpu = time.process_time() + spent.children_user + spent.children_system
+    return {"max_rss_bytes": peak, "cpu_seconds": cpu}
 
 
 def write_account(layout: Layout, attempt: Attempt, outcome: str, code: int, **more: Any) -> None:
@@ -409,7 +411,3 @@ def _failed(
     print(about["traceback"], end="", file=sys.stderr, flush=True)  # noqa: T201 - the log's tail
     write_account(layout, attempt, "failed", code, error=about, rows=rows)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
