@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import signal
 import ssl
@@ -37,6 +38,9 @@ def start(home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE,
     folder = state.cluster_folder(root)
     with locked(folder / "start.lock"):
         found = state.running(folder)
+        if found is not None and found.version != state.own_version() and not busy(folder, found.port):
+            _end(found, signal.SIGTERM)  # left from before an upgrade, and nothing would be lost
+            found = None
         if found is None or not answers(folder, found.port):
             process = _spawn(root, folder, backoff_base, port)
             _wait_until_ready(folder, process)
@@ -50,13 +54,7 @@ def stop(home: str | Path | None = None, *, keep_pods: bool = False) -> bool:
         found = state.running(folder)
         if found is None:
             return False
-        _signal(found, signal.SIGHUP if keep_pods else signal.SIGTERM)
-        limit = time.monotonic() + STOP_SECONDS
-        while _lives(found):
-            if time.monotonic() > limit:
-                _signal(found, signal.SIGKILL)
-                break
-            time.sleep(0.02)
+        _end(found, signal.SIGHUP if keep_pods else signal.SIGTERM)
     return True
 
 
@@ -90,14 +88,27 @@ def locked(path: Path) -> Iterator[None]:
 
 def answers(folder: Path, port: int) -> bool:
     """The server says that it is ready. Loopback is never asked through a proxy."""
+    return _ask(folder, port, "/readyz") is not None
+
+
+def busy(folder: Path, port: int) -> bool:
+    """The server has pods that have not come to their end. One that does not answer has none to speak of."""
+    unfinished = "fieldSelector=status.phase!%3DSucceeded,status.phase!%3DFailed"
+    said = _ask(folder, port, f"/api/v1/pods?{unfinished}")
+    return said is not None and bool(json.loads(said)["items"])
+
+
+def _ask(folder: Path, port: int, path: str) -> bytes | None:
     try:
         trusted = ssl.create_default_context(cafile=str(folder / "server.crt"))
         proxyless = urllib.request.ProxyHandler({})
         opener = urllib.request.build_opener(proxyless, urllib.request.HTTPSHandler(context=trusted))
-        with opener.open(f"https://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return bool(answer.status == 200)
+        asked = urllib.request.Request(f"https://127.0.0.1:{port}{path}")
+        asked.add_header("Authorization", f"Bearer {(folder / 'token').read_text()}")
+        with opener.open(asked, timeout=5) as answer:
+            return bytes(answer.read())
     except (OSError, urllib.error.URLError):
-        return False
+        return None
 
 
 def _spawn(root: Path, folder: Path, backoff_base: float, port: int) -> subprocess.Popen[bytes]:
@@ -134,6 +145,16 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:
         process.wait()
     tail = (folder / "server.log").read_text(errors="replace")[-2000:]
     raise StartError(f"the embedded cluster did not start (its log is {folder / 'server.log'}):\n{tail}")
+
+
+def _end(found: state.Server, number: signal.Signals) -> None:
+    _signal(found, number)
+    limit = time.monotonic() + STOP_SECONDS
+    while _lives(found):
+        if time.monotonic() > limit:
+            _signal(found, signal.SIGKILL)
+            break
+        time.sleep(0.02)
 
 
 def _lives(found: state.Server) -> bool:

@@ -31,16 +31,6 @@ LOG = logging.getLogger("kjnb.embedded")
 Object = dict[str, Any]
 
 
-def own_version() -> str:
-    """kjnb's version, asked of its metadata so that nothing else of the package is imported."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("kjnb")
-    except metadata.PackageNotFoundError:
-        return "0"
-
-
 def now() -> datetime:
     """The server's clock."""
     return datetime.now(UTC)
@@ -103,7 +93,7 @@ class Cluster:
 
     def __init__(self, root: Path, folder: Path, backoff_base: float, port: int) -> None:
         self.root, self.folder, self.backoff_base, self.port = root, folder, backoff_base, port
-        self.version = own_version()
+        self.version = state.own_version()
         self.keep_pods = False
         self.store = Store(folder / "objects.sqlite", clock=now, new_uid=new_uid)
         self.ended = asyncio.Event()
@@ -153,8 +143,10 @@ class Cluster:
         self.ended.set()
 
     def _part_ended(self, task: asyncio.Task[Any]) -> None:
+        """A part that fails ends the server, not the pods: half a cluster would answer and do nothing."""
         if not task.cancelled() and task.exception() is not None:
             LOG.error("%s ended: %r", task.get_name(), task.exception(), exc_info=task.exception())
+            self._end(True)
 
     async def _watch_idleness(self) -> None:
         while True:

@@ -30,6 +30,16 @@ def home_folder(home: str | Path | None = None) -> Path:
     return Path(home or os.environ.get("KJNB_HOME") or Path.home() / ".kjnb").absolute()
 
 
+def own_version() -> str:
+    """kjnb's version, asked of its metadata so that nothing else of the package is imported."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("kjnb")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
 def boot_id() -> str:
     """What tells this boot of the machine from the last one."""
     try:

@@ -123,3 +123,28 @@ def test_a_server_that_cannot_start_says_why(home, monkeypatch):
     (folder / "objects.sqlite").mkdir()
     with pytest.raises(embedded.StartError, match=r"server\.log"):
         embedded.start(home)
+
+
+def _pretend_an_upgrade(folder):
+    note = json.loads((folder / "server.json").read_text())
+    (folder / "server.json").write_text(json.dumps({**note, "version": "0.0.1"}))
+
+
+def test_a_server_of_another_version_is_replaced_when_idle(home):
+    folder = embedded.start(home).parent
+    pid = pid_of(home)
+    _pretend_an_upgrade(folder)
+    embedded.start(home)
+    assert pid_of(home) != pid
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_server_of_another_version_is_kept_while_its_pods_run(home):
+    kubeconfig = embedded.start(home)
+    client, pid = Client(kubeconfig), pid_of(home)
+    client.call("POST", JOBS, job("sleeper", "exec sleep 1000"))
+    eventually(lambda: client.call("GET", PODS)[1]["items"])
+    client.close()
+    _pretend_an_upgrade(kubeconfig.parent)
+    embedded.start(home)
+    assert pid_of(home) == pid
