@@ -27,7 +27,8 @@ class LiveView:
     def __init__(self, state: RunState, timeline: Timeline) -> None:
         self._drawn = chart.figure(state, timeline)
         self.figure: Any = go.FigureWidget(self._drawn)
-        self.figure._config = {"responsive": True, "displayModeBar": False}  # as wide as the cell
+        self.figure._config = {"responsive": True, "displayModeBar": False}
+        self.figure.layout.autosize = True  # every message that touches the layout fits it to the cell
         self.line = _classed(ipywidgets.HTML(), "kjnb-line")
         self.failures = _classed(ipywidgets.HTML(), "kjnb-failures")
         self._chart = _classed(ipywidgets.VBox([self.figure]), "kjnb-chart")
@@ -56,6 +57,12 @@ class LiveView:
         """The words alone: they move with the time, too."""
         self.line.value = ONE_PICTURE + text.line_html(state, timeline)
         self.failures.value = text.failures_html(state, timeline)
+        self._fit()
+
+    def _fit(self) -> None:
+        """A chart is first drawn before it stands in the page, too narrow or too wide; the next message fits it."""
+        if self.figure._view_count and self.figure.layout.meta is None:
+            self.figure.layout.meta = "fitted"
 
     def trouble(self, sentence: str) -> None:
         """A line about the view itself; what stands below it stays as it was."""

@@ -18,6 +18,12 @@ from kjnb.view.timeline import Timeline
 EAGER_FOR, EAGER, PATIENT = 60.0, 1.0, 10.0  # seconds
 
 
+# A page that opens the notebook when the kernel is gone has nothing to show for the widget: its place stays empty then.
+NO_ORPHAN = """<style>
+.jp-OutputArea-child:has(> [data-mime-type="application/vnd.jupyter.widget-view+json"]:not(:has(*))) { display: none }
+</style>"""
+
+
 def due(shown: float, updated: float, now: float) -> bool:
     """Whether a new picture is due: about each second in the first minute, then each ten."""
     return now - updated >= (EAGER if now - shown < EAGER_FOR else PATIENT)
@@ -25,7 +31,8 @@ def due(shown: float, updated: float, now: float) -> bool:
 
 def bundle(state: RunState, timeline: Timeline, as_of: str) -> dict[str, str]:
     """The MIME bundle: a line of text, and HTML with a picture. `as_of` is a time of day, or "" at the end."""
-    return {"text/plain": text.plain(state, timeline, as_of), "text/html": text.html(state, timeline, as_of)}
+    page = NO_ORPHAN + text.html(state, timeline, as_of)
+    return {"text/plain": text.plain(state, timeline, as_of), "text/html": page}
 
 
 class StaticOutput:

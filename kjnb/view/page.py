@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kjnb.model.state import RunState
 from kjnb.view import words
 from kjnb.view.picture import svg
+from kjnb.view.theme import COLOURS, legend
 from kjnb.view.timeline import Timeline
 from kjnb.view.words import escaped
 
@@ -27,7 +28,7 @@ def failures_html(state: RunState, timeline: Timeline) -> str:
     more = len(timeline.groups) - words.MOST_GROUPS
     if more > 0:
         lines.append(f"<li>… and {more:,} more groups: <code>{escaped(f'%kjob failures {state.name}')}</code></li>")
-    return f'<ul style="margin:6px 0;padding-left:20px;font-size:13px">{"".join(lines)}</ul>{traceback_html(timeline)}'
+    return f'<ul style="margin:6px 0;padding-left:20px;font-size:13px;line-height:1.5">{"".join(lines)}</ul>{traceback_html(timeline)}'
 
 
 def traceback_html(timeline: Timeline) -> str:
@@ -39,11 +40,21 @@ def traceback_html(timeline: Timeline) -> str:
     return f'<pre style="{style}">{escaped(told.rstrip())}</pre>'
 
 
+def legend_html(state: RunState) -> str:
+    """Colour and count of each state that some index is in."""
+    marks = [
+        f'<span style="white-space:nowrap;margin-right:14px"><span style="color:{COLOURS[one]}">■</span> '
+        f"{escaped(told)}</span>"
+        for one, told in legend(state)
+    ]
+    return f'<div style="margin:2px 0 6px">{" ".join(marks)}</div>'
+
+
 def html(state: RunState, timeline: Timeline, as_of: str = "", labels: Sequence[str] | None = None) -> str:
     """The static output: name and time, picture, failures; while the run goes on also what to type to watch it."""
     when = f" as of {escaped(as_of)}" if as_of else ""
-    parts = [f"<div><b>{escaped(state.name)}</b>{when}</div>", svg(state, timeline, labels)]
-    parts += [failures_html(state, timeline)]
+    parts = [f"<div><b>{escaped(state.name)}</b>{when}</div>", f"<div>{escaped(words.line(state, timeline))}</div>"]
+    parts += [legend_html(state), svg(state, timeline, labels), failures_html(state, timeline)]
     if not state.over:
         parts += [f'<div style="{MONOSPACE}">{escaped(words.watch_line(state))}</div>']
     return f'<div class="kjnb-static" style="max-width:900px;font-size:13px;line-height:1.4">{"".join(parts)}</div>'

@@ -1,7 +1,7 @@
-"""The static picture: an SVG of bar, legend and map that needs no JavaScript, no font and no network.
+"""The static picture: an SVG of bar and map that needs no JavaScript, no font and no network.
 
 Cells of one state that stand side by side are one rectangle of one path, so that 20,000 indexes stay a small file.
-Text takes the colour of the page around it.
+It has no words but tooltips: a picture is as wide as its place allows, and words in it would shrink with it.
 """
 
 from __future__ import annotations
@@ -13,35 +13,30 @@ import numpy as np
 
 from kjnb.model.state import RunState, State
 from kjnb.view import words as say
-from kjnb.view.theme import COLOURS, FONT, SHOWN, cells, legend, word
+from kjnb.view.theme import COLOURS, SHOWN, cells, word
 from kjnb.view.timeline import Timeline
 
 WIDTH = 900
 LARGEST_CELL = 26.0
-BAR_TOP, BAR_HEIGHT = 26, 10
-LEGEND_TOP, LEGEND_LINE = 54, 20
+BAR_HEIGHT = 10
+MAP_TOP = 18
 MOST_TITLES = 300
 TROUBLE = (State.FAILED, State.RETRYING)
 
 
 def svg(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> str:
     """The picture of a run; `labels` name its indexes ("carrier AA") in the tooltips of cells in trouble."""
-    marks, legend_bottom = legend_marks(state)
-    map_top = legend_bottom + 8
     grid = cells(state)
     size = min(LARGEST_CELL, WIDTH / grid.shape[1])
-    height = round(map_top + size * grid.shape[0] + 2)
+    height = round(MAP_TOP + size * grid.shape[0] + 2)
     title = html.escape(say.static_line(state, timeline))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%"',
-        f'style="max-width:{WIDTH}px;display:block" role="img" aria-label="{title}"',
-        f'font-family="{FONT}" font-size="13" fill="currentColor">',
+        f'style="max-width:{WIDTH}px;display:block" role="img" aria-label="{title}">',
         f"<title>{title}</title>",
-        f'<text x="0" y="14">{html.escape(say.line(state, timeline))}</text>',
         bar(state),
-        marks,
-        paths(grid, size, map_top),
-        titles(state, size, map_top, grid.shape[1], labels),
+        paths(grid, size, MAP_TOP),
+        titles(state, size, MAP_TOP, grid.shape[1], labels),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part)
@@ -54,23 +49,10 @@ def bar(state: RunState) -> str:
         width = WIDTH * state.counts[one] / state.completions
         if width:
             pieces.append(
-                f'<rect x="{left:.2f}" y="{BAR_TOP}" width="{width:.2f}" height="{BAR_HEIGHT}" fill="{COLOURS[one]}"/>'
+                f'<rect x="{left:.2f}" y="0" width="{width:.2f}" height="{BAR_HEIGHT}" fill="{COLOURS[one]}"/>'
             )
         left += width
     return "".join(pieces)
-
-
-def legend_marks(state: RunState) -> tuple[str, int]:
-    """Colour and count of each state that occurs, in as many lines as needed; and where they end."""
-    marks, left, top = [], 0, LEGEND_TOP
-    for one, words in legend(state):
-        width = 26 + round(7.4 * len(words))
-        if left + width > WIDTH:
-            left, top = 0, top + LEGEND_LINE
-        marks.append(f'<rect x="{left}" y="{top - 10}" width="11" height="11" rx="2" fill="{COLOURS[one]}"/>')
-        marks.append(f'<text x="{left + 16}" y="{top}">{html.escape(words)}</text>')
-        left += width
-    return "".join(marks), top
 
 
 def paths(grid: np.ndarray[tuple[int, int], np.dtype[np.float32]], size: float, top: float) -> str:

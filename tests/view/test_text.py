@@ -1,12 +1,9 @@
-import dataclasses
 import xml.etree.ElementTree as ET
 
-import numpy as np
 import pytest
 
 from kjnb.model.state import ResultLost
 from kjnb.view import text
-from kjnb.view.picture import legend_marks
 from kjnb.view.theme import columns
 from kjnb.view.timeline import timeline
 from tests.model.facts import COMPLETE, FAILED, START, account, job, pod, pods, run
@@ -103,12 +100,6 @@ def test_pictures_of_any_size_are_small(count):
     picture = text.svg(state, timeline(state, START + count))
     assert len(picture) < 250_000
     assert ET.fromstring(picture).get("viewBox").startswith("0 0 900 ")
-
-
-def test_a_long_legend_wraps():
-    every = np.repeat(np.arange(7, dtype=np.uint8), 1_000_000)
-    assert legend_marks(run(1))[1] == 54
-    assert legend_marks(dataclasses.replace(run(1), states=every))[1] == 74
 
 
 def test_crosses_are_drawn_where_there_is_room():
