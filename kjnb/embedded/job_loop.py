@@ -211,8 +211,10 @@ class JobLoop:
         if plan.status is not None:
             job = self._store.update("jobs", {**job, "status": plan.status})
             self._stored[_key(job)] = self._monotonic()
+        doomed = {uid(pod) for pod in plan.delete}
         for pod in plan.release:
-            self._release(job, pod)
+            if uid(pod) not in doomed:
+                self._release(job, pod)
         for pod in plan.delete:
             self._delete(job, pod, now)
         for kind, reason, message in plan.events:
@@ -250,7 +252,10 @@ class JobLoop:
         if current is None:
             return
         when = datetime.fromtimestamp(now, UTC)
-        after, gone = request_deletion(self._store, "pods", current, grace=None, propagation="Background", now=when)
+        freed = untracked(
+            current
+        )  # one write: a stop between two could leave a pod that runs on and counts for nothing
+        after, gone = request_deletion(self._store, "pods", freed, grace=None, propagation="Background", now=when)
         self._place(uid(job), uid(pod), None if gone else after)
 
 

@@ -85,7 +85,9 @@ class Simulation:
         current = self.store.get("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
         if current is None or not current["spec"].get("nodeName"):
             return
-        if current["status"]["phase"] in ("Succeeded", "Failed") and not current["metadata"].get("deletionTimestamp"):
+        if current["status"]["phase"] in ("Succeeded", "Failed"):
+            if current["metadata"].get("deletionGracePeriodSeconds"):
+                self.end(current, current["status"]["phase"])
             return
         phase = kubelet(current)
         if phase is not None:
