@@ -28,7 +28,8 @@ def failures_html(state: RunState, timeline: Timeline) -> str:
     more = len(timeline.groups) - words.MOST_GROUPS
     if more > 0:
         lines.append(f"<li>… and {more:,} more groups: <code>{escaped(f'%kjob failures {state.name}')}</code></li>")
-    return f'<ul style="margin:6px 0;padding-left:20px;font-size:13px;line-height:1.5">{"".join(lines)}</ul>{traceback_html(timeline)}'
+    style = "margin:6px 0;padding-left:20px;font-size:13px;line-height:1.5"
+    return f'<ul style="{style}">{"".join(lines)}</ul>{traceback_html(timeline)}'
 
 
 def traceback_html(timeline: Timeline) -> str:
