@@ -1,20 +1,20 @@
 """The errors a user can meet. Every message says what happened, where, and what to do next.
 
-    KjnbError
-    ├── UsageError            a call, a flag or a cell that cannot be carried out as written; nothing was created
-    │   ├── DataError         a frame, a column, a key or a partitioning
-    │   ├── TaskError         a function or a cell's body: syntax, names, what cannot be pickled
-    │   └── NameTaken         a run name that belongs to another task, another user or a foreign Job
-    ├── RunNotFound           no run of that name here, or several
-    ├── RunFailed             the run is over and indexes have no result
-    ├── RunTimeout            the time one was willing to wait is over; the run goes on
-    ├── StageError            the run's folder: missing, unwritable, torn, or not to be trusted
-    └── ClusterError          an answer of the API server that was not a yes
-        ├── Unreachable       no answer at all
-        ├── NotFound          404
-        ├── Conflict          409: the name exists, or the object changed meanwhile
-        ├── Forbidden         401 and 403: who asked may not
-        └── Expired           410: the watch must list again
+KjnbError
+├── UsageError            a call, a flag or a cell that cannot be carried out as written; nothing was created
+│   ├── DataError         a frame, a column, a key or a partitioning
+│   ├── TaskError         a function or a cell's body: syntax, names, what cannot be pickled
+│   └── NameTaken         a run name that belongs to another task, another user or a foreign Job
+├── RunNotFound           no run of that name here, or several
+├── RunFailed             the run is over and indexes have no result
+├── RunTimeout            the time one was willing to wait is over; the run goes on
+├── StageError            the run's folder: missing, unwritable, torn, or not to be trusted
+└── ClusterError          an answer of the API server that was not a yes
+    ├── Unreachable       no answer at all
+    ├── NotFound          404
+    ├── Conflict          409: the name exists, or the object changed meanwhile
+    ├── Forbidden         401 and 403: who asked may not
+    └── Expired           410: the watch must list again
 """
 
 from __future__ import annotations
