@@ -20,7 +20,7 @@ EAGER_FOR, EAGER, PATIENT = 60.0, 1.0, 10.0  # seconds
 
 # A page that opens the notebook when the kernel is gone has nothing to show for the widget: its place stays empty then.
 NO_ORPHAN = """<style>
-.jp-OutputArea-child:has(> [data-mime-type="application/vnd.jupyter.widget-view+json"]:not(:has(*))) { display: none }
+.jp-OutputArea:has(.kjnb-static) > .jp-OutputArea-child > .lm-Panel:not(:has(*)) { display: none }
 </style>"""
 
 

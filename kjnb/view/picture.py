@@ -33,7 +33,6 @@ def svg(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%"',
         f'style="max-width:{WIDTH}px;display:block" role="img" aria-label="{title}">',
-        f"<title>{title}</title>",
         bar(state),
         paths(grid, size, MAP_TOP),
         titles(state, size, MAP_TOP, grid.shape[1], labels),

@@ -13,6 +13,8 @@ from tests.browser.lab import Lab
 from tests.waiting import eventually
 
 RUN = re.compile(r"^\[\d+\]:$")
+CHARTS_FIT = """() => Array.from(document.querySelectorAll('.js-plotly-plot')).every(
+    plot => plot._fullLayout && Math.abs(plot._fullLayout.width - plot.clientWidth) <= 1 && plot.clientWidth > 100)"""
 SHOTS = pathlib.Path(__file__).parents[2] / "artifacts"
 
 

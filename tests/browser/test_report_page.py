@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import SHOTS
+from tests.browser.pages import CHARTS_FIT, SHOTS
 
 HOSTILE = "<img src=x onerror=window.hit=1>"
 SETUP = f"""\
@@ -46,5 +46,6 @@ def test_a_report_shows_its_charts_with_no_network(
     assert (foreign, problems) == ([], [])
     for width in (800, 1600):
         offline.set_viewport_size({"width": width, "height": 1000})
+        offline.wait_for_function(CHARTS_FIT)
         offline.wait_for_function("() => document.documentElement.scrollWidth <= window.innerWidth")
         offline.screenshot(path=SHOTS / f"report-{width}.png", full_page=True)
