@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from kjnb.model.quantity import size_text
 from kjnb.model.state import State
-from kjnb.view.theme import COLOURS
+from kjnb.view.theme import COLOURS, FONT, INK
 from kjnb.view.words import duration_text
 
 Account = Mapping[str, Any]
@@ -89,7 +89,8 @@ def durations(attempts: Sequence[Account]) -> go.Figure:
         height=280,
         template="plotly_white",
         margin={"l": 56, "r": 16, "t": 30, "b": 48},
-        xaxis={"title": "seconds an attempt", "rangemode": "tozero"},
+        font={"family": FONT, "size": 12, "color": INK},
+        xaxis={"title": "seconds an attempt", "rangemode": "tozero", "nticks": 6},  # fewer than bars: round numbers
         yaxis={"title": "attempts", "rangemode": "tozero", "tickformat": ",d", "dtick": 1 if len(both) < 6 else None},
         showlegend=bool(len(failed)),
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
