@@ -19,22 +19,22 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from kjnb.connect import connect, use
     from kjnb.jupyter.monitor import monitor
-    from kjnb.launch import launch
     from kjnb.model.partition import partition
     from kjnb.report import report
-    from kjnb.run import Run, attach, runs
+    from kjnb.run.handle import Run, attach, runs
+    from kjnb.run.launch import launch
 
 PLACES = {
     "use": "kjnb.connect",
     "connect": "kjnb.connect",
     "partition": "kjnb.model.partition",
-    "launch": "kjnb.launch",
-    "attach": "kjnb.run",
-    "runs": "kjnb.run",
-    "Run": "kjnb.run",
+    "launch": "kjnb.run.launch",
+    "attach": "kjnb.run.handle",
+    "runs": "kjnb.run.handle",
+    "Run": "kjnb.run.handle",
     "monitor": "kjnb.jupyter.monitor",
     "report": "kjnb.report",
-    "chart": "kjnb.run",
+    "chart": "kjnb.run.handle",
 }
 ERRORS = ["KjnbError", "UsageError", "DataError", "TaskError", "NameTaken", "RunNotFound", "RunFailed", "RunTimeout"]
 ERRORS += ["StageError", "ClusterError", "Unreachable", "NotFound", "Conflict", "Forbidden", "Expired"]

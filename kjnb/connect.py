@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from kjnb.cluster import Cluster
+from kjnb.cluster.client import Cluster
 from kjnb.errors import ClusterError, UsageError
 from kjnb.model.names import label_value
 

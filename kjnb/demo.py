@@ -13,11 +13,11 @@ from kjnb import bar
 from kjnb.connect import SESSION, embedded_cluster, home
 from kjnb.errors import KjnbError, UsageError
 from kjnb.grammar import Parser
-from kjnb.launch import plan, submit
 from kjnb.model.spec import JobSpec
 from kjnb.report import report
-from kjnb.run import Run
-from kjnb.task import Task
+from kjnb.run.handle import Run
+from kjnb.run.launch import plan, submit
+from kjnb.task.task import Task
 
 QUESTION = """\
 336,776 flights left New York in 2013. At what hour should one leave for each of the 105 destinations, so that even

@@ -23,8 +23,8 @@ import numpy as np
 from kjnb.errors import KjnbError, UsageError
 from kjnb.model.indexes import indexes_text
 from kjnb.model.options import arguments_of
-from kjnb.run import Run
-from kjnb.stage import Stage
+from kjnb.run.handle import Run
+from kjnb.stage.folder import Stage
 from kjnb.view import chart, sections, text
 from kjnb.view.timeline import timeline
 

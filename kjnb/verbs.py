@@ -15,12 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from kjnb import registry
 from kjnb.connect import Session, owner
 from kjnb.errors import RunNotFound, UsageError
 from kjnb.grammar import Ask
 from kjnb.model.indexes import indexes_text
-from kjnb.run import Run, attach, runs
+from kjnb.run import registry
+from kjnb.run.handle import Run, attach, runs
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
-EMBEDDED = ["indexes", "backoff", "failure_policy", "job_controller", "scheduler", "selectors", "patches", "answers"]
-EMBEDDED += ["tables", "routes"]
-PURE = ["kjnb/model/*", "kjnb/view/*", *(f"kjnb/embedded/{name}.py" for name in EMBEDDED)]
+CONTROLLERS = ["indexes", "backoff", "conditions", "failure_policy", "success_policy", "job_controller", "job_counting"]
+CONTROLLERS += ["job_pods", "job_scale", "job_view", "pod_template", "scheduler"]
+API = ["selectors", "patches", "answers", "tables", "routes", "timestamps"]
+PURE = ["kjnb/model/*", "kjnb/view/*"]
+PURE += [f"kjnb/embedded/controllers/{name}.py" for name in CONTROLLERS] + [f"kjnb/embedded/api/{name}.py" for name in API]
 
 
 def main() -> int:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .daemon import StartError, kubeconfig, start, status, stop
+from kjnb.embedded.daemon import StartError, kubeconfig, start, status, stop
 
 __all__ = ["StartError", "kubeconfig", "start", "status", "stop"]

@@ -15,7 +15,7 @@ def main() -> int:
     )
     parser.add_argument("--port", type=int, default=0, help="0: the last one if it is free, else any")
     asked = parser.parse_args()
-    from .serve import serve
+    from kjnb.embedded.serve import serve
 
     return serve(asked.home, backoff_base=asked.backoff_base, port=asked.port)
 

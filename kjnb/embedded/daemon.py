@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import state
+from kjnb.embedded import state
 
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0

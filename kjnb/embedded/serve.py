@@ -17,12 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import credentials, defaults, state, strategy, wire
-from .api import Api
-from .kubelet import Kubelet
-from .loops import start_loops
-from .server import Context, listen
-from .store import Store
+from kjnb.embedded import credentials, state
+from kjnb.embedded.api import defaults, strategy
+from kjnb.embedded.api.server import Context, listen
+from kjnb.embedded.api.verbs import Api
+from kjnb.embedded.controllers.loops import start_loops
+from kjnb.embedded.node import wire
+from kjnb.embedded.node.kubelet import Kubelet
+from kjnb.embedded.store import Store
 
 IDLE_SECONDS = 24 * 3600.0
 CHECK_SECONDS = 30.0

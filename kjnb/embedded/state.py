@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 from typing import NamedTuple
 
-from .credentials import write_private
+from kjnb.embedded.credentials import write_private
 
 
 class Server(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .database import Database
+from kjnb.embedded.database import Database
 
 Object = dict[str, Any]
 Objects = list[Object]

@@ -14,11 +14,11 @@ from kjnb import grammar
 from kjnb.connect import Session
 from kjnb.errors import DataError, UsageError
 from kjnb.jupyter.monitor import Monitor, monitor
-from kjnb.launch import plan, submit
 from kjnb.model.partition import Partitions
 from kjnb.model.spec import JobSpec
-from kjnb.run import Run
-from kjnb.task import Task
+from kjnb.run.handle import Run
+from kjnb.run.launch import plan, submit
+from kjnb.task.task import Task
 
 
 def run_cell(shell: Any, session: Session, line: str, body: str) -> None:

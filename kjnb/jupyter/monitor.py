@@ -16,7 +16,7 @@ from IPython.display import DisplayHandle
 
 from kjnb.jupyter import frontend, static
 from kjnb.model.state import RunState
-from kjnb.run import Run
+from kjnb.run.handle import Run
 from kjnb.view.timeline import Timeline, timeline
 
 LOOK = 0.25  # seconds between looks at the state

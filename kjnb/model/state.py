@@ -9,16 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kjnb.model.attempts import Attempt, Phase, State
-from kjnb.model.facts import (
-    AttemptSeen,
-    CommitSeen,
-    Fact,
-    JobSeen,
-    PodSeen,
-    Relisted,
-    ResultLost,
-    attempt_seen,
-)
+from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, JobSeen, PodSeen, Relisted, ResultLost, attempt_seen
 from kjnb.model.failures import Failure, Group
 from kjnb.model.folding import Draft
 from kjnb.model.runstate import RunState, job_over, settle

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kjnb import parts, worker
-from kjnb.layout import Layout
 from kjnb.model.partition import Partitions, partition
+from kjnb.stage import parts
+from kjnb.worker import attempt as worker
+from kjnb.worker.layout import Layout
 
 ROWS = 1_000_000
 PARTS = 1_000

@@ -18,7 +18,7 @@ import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from kjnb.stage import Stage
+from kjnb.stage.folder import Stage
 from tests import homes
 from tests.gates import WAIT, Gates
 from tests.waiting import eventually

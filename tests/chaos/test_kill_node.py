@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded.processes import children, is_alive, start_time
+from kjnb.embedded.node.processes import children, is_alive, start_time
 from kjnb.embedded.store import Store
 from tests.embedded.node import Node, node, terminated
 

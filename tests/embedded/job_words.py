@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from kjnb.embedded.job_pods import FAILURES, IGNORED, INDEX, TRACKING
-from kjnb.embedded.timestamps import stamp
+from kjnb.embedded.api.timestamps import stamp
+from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, INDEX, TRACKING
 
 NOW = 1_800_000_000.0
 TEMPLATE = {

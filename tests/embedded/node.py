@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded.kubelet import Kubelet
-from kjnb.embedded.processes import is_alive, start_time
+from kjnb.embedded.node.kubelet import Kubelet
+from kjnb.embedded.node.processes import is_alive, start_time
 from kjnb.embedded.store import Store
 
 LOCAL = f"local://{sys.executable}"

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from kjnb.embedded.garbage import RESOURCE_OF
-from kjnb.embedded.job_loop import JobLoop
-from kjnb.embedded.loops import GarbageLoop
-from kjnb.embedded.scheduler_loop import SchedulerLoop
+from kjnb.embedded.api.timestamps import stamp
+from kjnb.embedded.controllers.garbage import RESOURCE_OF
+from kjnb.embedded.controllers.job_loop import JobLoop
+from kjnb.embedded.controllers.loops import GarbageLoop
+from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
 from kjnb.embedded.store import ENCODE, Event, Store
-from kjnb.embedded.timestamps import stamp
 from tests.embedded.job_words import NOW, numbered
 
 NODE = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kjnb.embedded import answers
+from kjnb.embedded.api import answers
 
 GONE = answers.FieldError(
     "spec.completions", "FieldValueInvalid", "Invalid value: -1: must be greater than or equal to 0"

@@ -1,6 +1,6 @@
 import pytest
 
-from kjnb.embedded.backoff import Record, after, delay, finished_at, remaining, remaining_for_index
+from kjnb.embedded.controllers.backoff import Record, after, delay, finished_at, remaining, remaining_for_index
 from tests.embedded.job_words import NOW, pods
 
 

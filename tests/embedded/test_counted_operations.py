@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from kjnb import decode
+from kjnb.cluster import decode
 from kjnb.embedded.store import ENCODE
 from kjnb.model.state import RunState, State, reduce
 from tests.embedded.job_words import job

@@ -1,6 +1,6 @@
 import pytest
 
-from kjnb.embedded.failure_policy import Match, ends_index, match, next_counts
+from kjnb.embedded.controllers.failure_policy import Match, ends_index, match, next_counts
 from tests.embedded.job_words import pods
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kjnb.embedded import indexes
+from kjnb.embedded.controllers import indexes
 
 SETS = st.sets(st.integers(0, 60))
 

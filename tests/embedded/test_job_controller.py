@@ -2,10 +2,10 @@
 
 import pytest
 
-from kjnb.embedded.backoff import Record
-from kjnb.embedded.job_controller import Plan, sync
-from kjnb.embedded.job_pods import FAILURES, IGNORED, index_of
-from kjnb.embedded.timestamps import stamp
+from kjnb.embedded.api.timestamps import stamp
+from kjnb.embedded.controllers.backoff import Record
+from kjnb.embedded.controllers.job_controller import Plan, sync
+from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, index_of
 from tests.embedded.job_words import NOW, job, numbered, pods
 
 LONG_AGO = stamp(NOW - 1000)

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from kjnb.embedded.deletion import request_deletion
-from kjnb.embedded.indexes import parse, total
-from kjnb.embedded.job_pods import index_of, tracked, uid
+from kjnb.embedded.api.deletion import request_deletion
+from kjnb.embedded.controllers.indexes import parse, total
+from kjnb.embedded.controllers.job_pods import index_of, tracked, uid
 from tests.embedded.job_words import job
 from tests.embedded.simulation import Simulation
 

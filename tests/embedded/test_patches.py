@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from kjnb.embedded import schema
-from kjnb.embedded.patches import PatchError, json_patch, merge_patch, strategic_merge
+from kjnb.embedded.api import schema
+from kjnb.embedded.api.patches import PatchError, json_patch, merge_patch, strategic_merge
 
 JOB = {
     "metadata": {

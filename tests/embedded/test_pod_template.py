@@ -2,7 +2,7 @@
 
 import pytest
 
-from kjnb.embedded.pod_template import Mould, Place, name_prefix, pod_spec, qos_class
+from kjnb.embedded.controllers.pod_template import Mould, Place, name_prefix, pod_spec, qos_class
 from tests.embedded.job_words import job, numbered
 
 

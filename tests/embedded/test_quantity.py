@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from kjnb.embedded.quantity import canonical, parse
+from kjnb.embedded.api.quantity import canonical, parse
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kjnb.embedded.routes import Route, parse
+from kjnb.embedded.api.routes import Route, parse
 
 
 @pytest.mark.parametrize(

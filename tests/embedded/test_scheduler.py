@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from kjnb.embedded.scheduler import amount, assign, capacity_of, demand, gated, refusal, requests, total
+from kjnb.embedded.controllers.scheduler import amount, assign, capacity_of, demand, gated, refusal, requests, total
 from tests.embedded.simulation import Simulation
 
 NODE = {

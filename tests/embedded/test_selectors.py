@@ -2,7 +2,7 @@
 
 import pytest
 
-from kjnb.embedded.selectors import SelectorError, field, parse_fields, parse_labels, seen_as, selector
+from kjnb.embedded.api.selectors import SelectorError, field, parse_fields, parse_labels, seen_as, selector
 
 LABELS = {"app": "web", "tier": "front", "n": "7"}
 

@@ -1,7 +1,7 @@
 import pytest
 
-from kjnb.embedded.indexes import parse
-from kjnb.embedded.success_policy import met
+from kjnb.embedded.controllers.indexes import parse
+from kjnb.embedded.controllers.success_policy import met
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from kjnb.embedded import births, wire
-from kjnb.embedded.capacity import Capacity, allocatable, read
-from kjnb.embedded.processes import is_alive
-from kjnb.embedded.supervisor import socket_path
+from kjnb.embedded.node import births, wire
+from kjnb.embedded.node.capacity import Capacity, allocatable, read
+from kjnb.embedded.node.processes import is_alive
+from kjnb.embedded.node.supervisor import socket_path
 from tests.embedded.node import node
 
 
@@ -37,11 +37,11 @@ def test_a_second_supervisor_leaves_at_once(tmp_path: Path) -> None:
         async with node(tmp_path / "state") as here:
             await here.ran(here.pod(["true"]))
             pid = here.supervisor_pid()
-            command = [sys.executable, "-m", "kjnb.embedded.supervisor", str(here.state)]
+            command = [sys.executable, "-m", "kjnb.embedded.node.supervisor", str(here.state)]
             second = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[2])
             assert await asyncio.wait_for(second.wait(), 20) == 0
             assert here.supervisor_pid() == pid
-            from kjnb.embedded.processes import start_time
+            from kjnb.embedded.node.processes import start_time
 
             assert is_alive(pid, start_time(pid))
 

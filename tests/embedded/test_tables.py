@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kjnb.embedded import tables
+from kjnb.embedded.api import tables
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 

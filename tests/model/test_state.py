@@ -6,16 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kjnb.model.attempts import Phase, Shelf
-from kjnb.model.state import (
-    AttemptSeen,
-    CommitSeen,
-    Relisted,
-    ResultLost,
-    RunState,
-    State,
-    attempt_seen,
-    reduce,
-)
+from kjnb.model.state import AttemptSeen, CommitSeen, Relisted, ResultLost, RunState, State, attempt_seen, reduce
 from tests.model.facts import COMPLETE, FAILED, START, account, job, pod, pods, run
 
 Q, S, R, T, OK, F, L = State

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kjnb import embedded
-from kjnb.cluster import Cluster
+from kjnb.cluster.client import Cluster
 from kjnb.connect import Session, configuration
 
 
@@ -61,7 +61,7 @@ def nothing_left(cluster) -> Iterator[None]:
 
 def everything(cluster: Cluster) -> dict[str, set[str]]:
     """Names of what a launch could leave behind, in the cluster and in the folder of all stages."""
-    from kjnb.found import stage_root
+    from kjnb.run.found import stage_root
 
     root = Path(stage_root(cluster))
     found = {r: {i["metadata"]["name"] for i in cluster.list(r)["items"]} for r in ("jobs", "pods", "configmaps")}

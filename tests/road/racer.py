@@ -5,7 +5,7 @@ Before each index it waits for a line, so that all racers start together; it ans
 
 import sys
 
-from kjnb.layout import Layout, commit
+from kjnb.worker.layout import Layout, commit
 
 
 def main(root: str, name: str, count: int) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from kjnb.model.partition import Partitions, partition
-from kjnb.stage import Stage
-from kjnb.task import Task
+from kjnb.stage.folder import Stage
+from kjnb.task.task import Task
 
 
 def frame(rows: int = 12) -> pd.DataFrame:

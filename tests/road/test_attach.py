@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import kjnb
-from kjnb.stage import Stage
+from kjnb.stage.folder import Stage
 from tests.waiting import eventually
 
 FRAME = pd.DataFrame({"key": list("aabbccdd"), "x": range(8)})
@@ -195,9 +195,9 @@ def test_a_run_is_followed_through_a_restart_of_the_server(cluster, home, tmp_pa
 
     gate = tmp_path / "gate"
     code = f"import os, time\nwhile index and not os.path.exists({str(gate)!r}):\n    time.sleep(0.05)\nindex"
-    from kjnb.launch import plan, submit
     from kjnb.model.spec import JobSpec
-    from kjnb.task import Task
+    from kjnb.run.launch import plan, submit
+    from kjnb.task.task import Task
 
     spec = JobSpec.checked(parallelism=2, cpu="100m", memory="128Mi")
     task = Task.cell(code, {}, frame_name="FRAME")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kjnb.errors import TaskError
-from kjnb.task import Task
+from kjnb.task.task import Task
 
 DF = pd.DataFrame({"n": [1, 2, 3]})
 

@@ -11,10 +11,10 @@ import threading
 import pytest
 
 import kjnb
-from kjnb.answers import refusal
-from kjnb.cluster import Cluster, ServerClock
+from kjnb.cluster.answers import refusal
+from kjnb.cluster.client import Cluster, ServerClock
+from kjnb.cluster.dropped import dropped, since
 from kjnb.connect import Session, configuration
-from kjnb.dropped import dropped, since
 from tests.waiting import eventually
 
 

@@ -10,10 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from kjnb import codec, parts, worker
 from kjnb.errors import DataError
-from kjnb.layout import Layout
 from kjnb.model.partition import partition
+from kjnb.stage import parts
+from kjnb.worker import attempt as worker
+from kjnb.worker import codec
+from kjnb.worker.layout import Layout
 
 N = 12
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")

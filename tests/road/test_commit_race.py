@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kjnb.layout import Layout, TornError, commit, link, read_commit, read_result
+from kjnb.worker.layout import Layout, TornError, commit, link, read_commit, read_result
 
 RACES = 1_000
 RACER = Path(__file__).with_name("racer.py")

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from kjnb import decode
-from kjnb.cluster import Cluster
-from kjnb.feed import Feed
+from kjnb.cluster import decode
+from kjnb.cluster.client import Cluster
+from kjnb.cluster.feed import Feed
 from kjnb.model.facts import JobSeen, PodSeen, Relisted
 from tests.waiting import eventually
 

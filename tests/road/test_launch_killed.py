@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kjnb.found import stage_root
+from kjnb.run.found import stage_root
 from tests.waiting import eventually
 
 CLIENT = '''
@@ -18,10 +18,10 @@ import importlib, json, os, sys
 import pandas as pd
 import kjnb
 from kjnb.model.spec import JobSpec
-from kjnb.stage import Stage
-from kjnb.task import Task
+from kjnb.stage.folder import Stage
+from kjnb.task.task import Task
 
-module = importlib.import_module("kjnb.launch")
+module = importlib.import_module("kjnb.run.launch")
 verb, name, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
 left = [last]
 

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from kjnb.errors import StageError
-from kjnb.layout import Layout
 from kjnb.model.partition import partition
-from kjnb.stage import Stage
+from kjnb.stage.folder import Stage
+from kjnb.worker.layout import Layout
 from tests.road.stages import frame, put, work
 
 

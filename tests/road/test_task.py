@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from kjnb.errors import TaskError, UsageError
-from kjnb.task import Task
+from kjnb.task.task import Task
 from tests.road.stages import put, work
 
 DF = pd.DataFrame({"n": [1, 2, 3]})

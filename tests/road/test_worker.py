@@ -9,11 +9,11 @@ import sys
 import pandas as pd
 import pytest
 
-from kjnb import worker
 from kjnb.errors import StageError
-from kjnb.layout import Layout
 from kjnb.model.partition import partition
-from kjnb.task import Task
+from kjnb.task.task import Task
+from kjnb.worker import attempt as worker
+from kjnb.worker.layout import Layout
 from tests.road.stages import environment, frame, put, start, work
 from tests.waiting import eventually
 
@@ -252,7 +252,7 @@ def test_torn_results_are_noticed(tmp_path):
 
 HUNDRED = """
 import sys
-from kjnb import worker
+from kjnb.worker import attempt as worker
 for index in range(100):
     worker.main(sys.argv[1], {"JOB_COMPLETION_INDEX": str(index)})
 """

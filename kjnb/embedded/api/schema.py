@@ -1,0 +1,167 @@
+"""PURE: which fields the served kinds have, in a compact notation, and documents held against it.
+
+A line of `FIELDS` is a type, its words are `name:type`. Types: `str` (dropped when empty, as Go's omitempty does),
+`str!` (kept when empty), `bool` (dropped when false), `bool!`, `int`, `long`, `qty`, `time`, `any`, `bytes`, `intstr`,
+`map` (of text), `qtys` (of quantities), the name of another type, or `[T]` for a list. `[T]@key` is merged by that key
+in a strategic merge patch, `[str]@` by value. A field that is not here is unknown to the server: it is dropped with a
+warning, or refused when the client asks for strictness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from kjnb.embedded.api import quantity
+from kjnb.embedded.api.fields import FIELDS
+
+Object = dict[str, Any]
+GO_NAMES = {"str": "string", "int": "int32", "long": "int64", "bool": "bool", "map": "map[string]string"}
+JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+
+
+class Field(NamedTuple):
+    """One field: its type, whether it is a list, whether an empty value is kept, its merge key."""
+
+    type: str
+    many: bool = False
+    kept: bool = False
+    key: str | None = None
+
+
+class Mismatch(ValueError):  # noqa: N818  (what it is)
+    """A value of the wrong type; the message is what a Go decoder would say."""
+
+
+@cache
+def fields(kind: str) -> dict[str, Field]:
+    """The fields of a type by name; empty for types that are not structs."""
+    return dict(_parsed(word) for word in FIELDS.get(kind, "").split())
+
+
+def _parsed(word: str) -> tuple[str, Field]:
+    name, _, what = word.partition(":")
+    what, merged, key = what.partition("@")
+    many = what.startswith("[")
+    kept = what.endswith("!")
+    return name, Field(what.strip("[]!"), many, kept, key if merged else None)
+
+
+def shape(kind: str, name: str) -> tuple[str, str | None]:
+    """For `patches.strategic_merge`: a field's type, and the key its list is merged by (None: it is replaced)."""
+    found = fields(kind).get(name)
+    return (found.type, found.key) if found else ("any", None)
+
+
+class Reading:
+    """One document held against a kind: `unknown` collects the fields that nobody knows."""
+
+    def __init__(self) -> None:
+        self.unknown: list[str] = []
+
+    def struct(self, kind: str, value: Any, path: str) -> Object:
+        """The document without unknown, null and empty fields. Mismatch."""
+        if not isinstance(value, dict):
+            raise mismatch(value, kind, path, kind)
+        known, kept = fields(kind), {}
+        for name, inner in value.items():
+            found = known.get(name)
+            place = f"{path}.{name}" if path else name
+            if found is None:
+                self.unknown.append(place)
+                continue
+            got = self.field(found, inner, place, kind)
+            if got is not None:
+                kept[name] = got
+        return kept
+
+    def field(self, found: Field, value: Any, place: str, owner: str) -> Any:
+        """The value of one field; None when it is to be dropped."""
+        if value is None:
+            return None
+        if not found.many:
+            got = self.scalar(found.type, value, place, owner)
+            return None if (got == "" or got is False) and not found.kept else got
+        if not isinstance(value, list):
+            raise mismatch(value, f"[]{GO_NAMES.get(found.type, found.type)}", place, owner)
+        items = [self.scalar(found.type, item, f"{place}[{i}]", owner) for i, item in enumerate(value)]
+        return items if items or found.kept else None
+
+    def scalar(self, kind: str, value: Any, place: str, owner: str) -> Any:
+        """One value that is no list."""
+        check = CHECKS.get(kind)
+        return check(value, place, owner) if check else self.struct(kind, value, place)
+
+
+def mismatch(value: Any, wanted: str, place: str, owner: str) -> Mismatch:
+    """What Go says of a value of the wrong type."""
+    given = JSON_NAMES.get(type(value), "null")
+    if given == "number":
+        given = f"number {value}"
+    clean = ".".join(part.split("[")[0] for part in place.split("."))
+    return Mismatch(f"json: cannot unmarshal {given} into Go struct field {owner}.{clean} of type {wanted}")
+
+
+def _text(value: Any, place: str, owner: str) -> Any:
+    if not isinstance(value, str):
+        raise mismatch(value, "string", place, owner)
+    return value
+
+
+def _flag(value: Any, place: str, owner: str) -> Any:
+    if not isinstance(value, bool):
+        raise mismatch(value, "bool", place, owner)
+    return value
+
+
+def _number(bits: int) -> Callable[[Any, str, str], Any]:
+    def check(value: Any, place: str, owner: str) -> Any:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+            raise mismatch(value, f"int{bits}", place, owner)
+        return value
+
+    return check
+
+
+def _quantity(value: Any, place: str, owner: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise mismatch(value, "resource.Quantity", place, owner)
+    try:
+        return quantity.canonical(value)
+    except ValueError as error:
+        raise Mismatch(str(error)) from None
+
+
+def _map(value: Any, place: str, owner: str) -> Any:
+    if not isinstance(value, dict):
+        raise mismatch(value, "map[string]string", place, owner)
+    return {
+        name: _text("" if inner is None else inner, f"{place}.{name}", owner) for name, inner in value.items()
+    } or None
+
+
+def _quantities(value: Any, place: str, owner: str) -> Any:
+    if not isinstance(value, dict):
+        raise mismatch(value, "v1.ResourceList", place, owner)
+    return {name: _quantity(inner, f"{place}.{name}", owner) for name, inner in value.items()} or None
+
+
+def _int_or_text(value: Any, place: str, owner: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise mismatch(value, "intstr.IntOrString", place, owner)
+    return value
+
+
+CHECKS: dict[str, Callable[[Any, str, str], Any]] = {
+    "str": _text, "time": _text, "bytes": _text, "bool": _flag, "int": _number(32), "long": _number(64),
+    "qty": _quantity, "map": _map, "qtys": _quantities, "intstr": _int_or_text,
+    "any": lambda value, _place, _owner: value,
+}  # fmt: skip
+
+
+def read(kind: str, document: Object) -> tuple[Object, list[str]]:
+    """The document as the server keeps it, and the paths of its unknown fields. Mismatch."""
+    reading = Reading()
+    return reading.struct(kind, document, ""), reading.unknown

@@ -1,0 +1,214 @@
+"""batch/v1 Job: its counts, modes and names, and what of it may change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kjnb.embedded.api.answers import FieldError
+from kjnb.embedded.api.validation import meta, pod, policies
+from kjnb.embedded.api.validation.errors import at_least_zero, forbidden, immutable, required, unsupported, wrong
+
+Object = dict[str, Any]
+MODES = ("NonIndexed", "Indexed")
+MOST_PARALLEL, MOST_COMPLETIONS, MOST_FAILED = 100_000, 100_000, 100_000
+MOST_PARALLEL_OF_MANY, MOST_FAILED_OF_MANY = 10_000, 10_000
+COUNTS = (
+    "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex", "maxFailedIndexes",
+)  # fmt: skip
+FIXED = ("selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
+SCHEDULING = ("nodeSelector", "tolerations", "affinity", "schedulingGates")
+
+
+def job(obj: Object) -> list[FieldError]:
+    """A new Job, defaults filled in."""
+    return meta.metadata(obj["metadata"]) + job_name(obj) + job_spec(obj["spec"])
+
+
+def job_name(obj: Object) -> list[FieldError]:
+    """The largest index must leave a DNS label: it becomes a pod's host name."""
+    spec, name = obj["spec"], obj["metadata"].get("name", "")
+    completions = spec.get("completions") or 0
+    if spec.get("completionMode") != "Indexed" or completions < 1 or meta.dns_subdomain(name):
+        return []
+    host = f"{name}-{completions - 1}"
+    words = "will not able to create pod with invalid DNS label"
+    return [wrong("metadata.name", name, f"{words}: {host}")] if meta.dns_label(host) else []
+
+
+def job_spec(spec: Object) -> list[FieldError]:
+    """Everything in spec."""
+    found: list[FieldError] = []
+    for name in COUNTS:
+        found += at_least_zero(spec.get(name), f"spec.{name}")
+    found += mode(spec) + per_index(spec) + replacement(spec) + managed_by(spec)
+    found += policies.failure_policy(spec, "spec") + policies.success_policy(spec, "spec")
+    return found + template(spec)
+
+
+def mode(spec: Object) -> list[FieldError]:
+    """completionMode, and the largest Indexed Jobs."""
+    given = spec["completionMode"]
+    if given not in MODES:
+        return [unsupported("spec.completionMode", given, MODES)]
+    if given == "NonIndexed":
+        return []
+    found = []
+    if "completions" not in spec:
+        found.append(required("spec.completions", "when completion mode is Indexed"))
+    if spec["parallelism"] > MOST_PARALLEL:
+        words = f"must be less than or equal to {MOST_PARALLEL} when completion mode is Indexed"
+        found.append(wrong("spec.parallelism", spec["parallelism"], words))
+    return found
+
+
+def per_index(spec: Object) -> list[FieldError]:
+    """backoffLimitPerIndex and maxFailedIndexes, which hold for Indexed Jobs only."""
+    limit, most = spec.get("backoffLimitPerIndex"), spec.get("maxFailedIndexes")
+    if spec["completionMode"] != "Indexed":
+        words = "requires indexed completion mode"
+        pairs = (("backoffLimitPerIndex", limit), ("maxFailedIndexes", most))
+        return [wrong(f"spec.{name}", value, words) for name, value in pairs if value is not None]
+    found = []
+    completions = spec.get("completions") or 0
+    if most is not None and limit is None:
+        found.append(required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
+    if most is not None and most > completions:
+        found.append(wrong("spec.maxFailedIndexes", most, "must be less than or equal to completions"))
+    if most is not None and most > MOST_FAILED:
+        found.append(wrong("spec.maxFailedIndexes", most, f"must be less than or equal to {MOST_FAILED}"))
+    if limit is not None and completions > MOST_COMPLETIONS:
+        found += many_indexes(spec, most)
+    return found
+
+
+def many_indexes(spec: Object, most: int | None) -> list[FieldError]:
+    """Above 100,000 completions with a limit per index, the rest must be smaller."""
+    found = []
+    words = f"when completions are above {MOST_COMPLETIONS} and used with backoff limit per index"
+    if most is None:
+        found.append(
+            required("spec.maxFailedIndexes", f"must be specified when completions is above {MOST_COMPLETIONS}")
+        )
+    elif most > MOST_FAILED_OF_MANY:
+        found.append(
+            wrong("spec.maxFailedIndexes", most, f"must be less than or equal to {MOST_FAILED_OF_MANY} {words}")
+        )
+    if spec["parallelism"] > MOST_PARALLEL_OF_MANY:
+        said = f"must be less than or equal to {MOST_PARALLEL_OF_MANY} {words}"
+        found.append(wrong("spec.parallelism", spec["parallelism"], said))
+    return found
+
+
+def replacement(spec: Object) -> list[FieldError]:
+    """podReplacementPolicy; with a podFailurePolicy it must be Failed."""
+    known = ("Failed",) if "podFailurePolicy" in spec else ("Failed", "TerminatingOrFailed")
+    given = spec.get("podReplacementPolicy")
+    return [] if given in known else [unsupported("spec.podReplacementPolicy", given, known)]
+
+
+def managed_by(spec: Object) -> list[FieldError]:
+    """managedBy is a path with a domain, of 63 characters at most."""
+    given = spec.get("managedBy")
+    if given is None:
+        return []
+    found = []
+    if len(given) > 63:
+        found.append(FieldError("spec.managedBy", "FieldValueTooLong", "Too long: may not be more than 63 bytes"))
+    domain, slash, path = given.partition("/")
+    if not slash or not path or meta.dns_subdomain(domain):
+        found.append(wrong("spec.managedBy", given, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+    return found
+
+
+def template(spec: Object) -> list[FieldError]:
+    """The pod template: its labels, its spec, and a restart policy that ends."""
+    given = spec["template"]
+    marks = given.get("metadata") or {}
+    found = meta.labels(marks.get("labels") or {}, "spec.template.labels")
+    found += meta.annotation_keys(marks.get("annotations") or {}, "spec.template.annotations")
+    found += pod.pod_spec(given["spec"], "spec.template.spec")
+    policy, field = given["spec"].get("restartPolicy"), "spec.template.spec.restartPolicy"
+    if policy in (None, "", "Always"):
+        found.append(required(field, 'valid values: "OnFailure", "Never"'))
+    elif policy not in ("OnFailure", "Never"):
+        found.append(unsupported(field, policy, ("OnFailure", "Never")))
+    elif policy == "OnFailure" and "podFailurePolicy" in spec:
+        found.append(wrong(field, policy, 'only "Never" is supported when podFailurePolicy is specified'))
+    return found
+
+
+# -- updates
+
+
+def job_update(new: Object, old: Object) -> list[FieldError]:
+    """A new state of a Job against the one that is stored."""
+    found = meta.metadata_update(new["metadata"], old["metadata"])
+    found += job_spec(new["spec"])
+    return found + spec_update(new["spec"], old)
+
+
+def spec_update(spec: Object, old: Object) -> list[FieldError]:
+    """What of a spec may change; Kubernetes checks the new spec a second time here, and so says things twice."""
+    was = old["spec"]
+    found = job_spec(spec) + completions_update(spec, was)
+    for name in FIXED:
+        found += immutable(spec.get(name), was.get(name), f"spec.{name}")
+    return found + template_update(spec["template"], was["template"], may_reschedule(old))
+
+
+def completions_update(spec: Object, was: Object) -> list[FieldError]:
+    """Only an Indexed Job may change its completions, and its parallelism with them."""
+    new, before = spec.get("completions"), was.get("completions")
+    if new == before:
+        return []
+    if spec["completionMode"] != "Indexed" or new is None:
+        return [wrong("spec.completions", new, "field is immutable")]
+    if new != spec["parallelism"]:
+        return [wrong("spec.completions", new, "can only be modified in tandem with spec.parallelism")]
+    return []
+
+
+def may_reschedule(old: Object) -> bool:
+    """A suspended Job whose pods are all gone may be sent elsewhere and given other resources."""
+    status = old.get("status") or {}
+    suspended = any(c["type"] == "Suspended" and c["status"] == "True" for c in status.get("conditions") or [])
+    return bool(old["spec"].get("suspend")) and (suspended or not status.get("startTime")) and not status.get("active")
+
+
+def template_update(new: Object, old: Object, loose: bool) -> list[FieldError]:
+    """The template stays; where it may be rescheduled, scheduling fields, labels and resources may change."""
+    if new == old:
+        return []
+    if loose and without_scheduling(new) == without_scheduling(old):
+        return []
+    if not loose and (new.get("metadata") or {}) != (old.get("metadata") or {}) and new["spec"] == old["spec"]:
+        return [wrong("spec.template", new, "field is immutable")]
+    return [wrong("spec.template.spec" if loose else "spec.template", new["spec"], "field is immutable")]
+
+
+def without_scheduling(template: Object) -> Object:
+    """The template less what may change while a Job is suspended."""
+    spec = {name: value for name, value in template["spec"].items() if name not in SCHEDULING}
+    for kind in ("containers", "initContainers"):
+        if kind in spec:
+            spec[kind] = [{name: value for name, value in one.items() if name != "resources"} for one in spec[kind]]
+    return spec
+
+
+def status_update(new: Object, old: Object) -> list[FieldError]:
+    """A status that is written by hand: counts are not negative, what has finished stays finished."""
+    found = []
+    status = new.get("status") or {}
+    for name in ("active", "succeeded", "failed", "ready", "terminating"):
+        found += at_least_zero(status.get(name), f"status.{name}")
+    for kind in ("Complete", "Failed"):
+        if finished(old, kind) and not finished(new, kind):
+            found.append(forbidden("status.conditions", f'cannot be removed or become False once the Job is "{kind}"'))
+    return found
+
+
+def finished(obj: Object, kind: str) -> bool:
+    """The condition is True."""
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    return any(c["type"] == kind and c["status"] == "True" for c in conditions)

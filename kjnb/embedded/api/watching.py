@@ -1,0 +1,128 @@
+"""One HTTP watch: committed batches → bytes of JSON lines, filtered by the selector, with bookmarks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from kjnb.embedded.api import answers, selectors, tables
+from kjnb.embedded.api.resources import Resource
+from kjnb.embedded.store import Batch, Event, Expired, Store, Watch
+
+Object = dict[str, Any]
+ENCODE = msgspec.json.Encoder().encode
+BOOKMARK_SECONDS = 30.0
+LAG = 50_000  # events that a slow reader may be behind before it must list again
+END_OF_LIST = {"k8s.io/initial-events-end": "true"}
+
+
+class Asked(NamedTuple):
+    """What a watch wants: of whom, which, from where, as what, for how long."""
+
+    resource: Resource
+    namespace: str | None
+    test: selectors.Test | None
+    key: tuple[str, str, str]  # namespace and both selectors as text: equal ones share their bytes
+    since: int | None
+    initial: bool  # begin with what is there
+    table: str  # "" or what each row carries: None, Metadata, Object
+    bookmarks: bool
+    mark_end: bool  # a bookmark ends the initial events
+    seconds: float
+
+
+class Stream:
+    """The bytes of one watch; iterate over `chunks`, `close` it when the client has gone."""
+
+    def __init__(self, store: Store, asked: Asked, clock: Callable[[], datetime]) -> None:
+        self.store, self.asked, self.clock = store, asked, clock
+        self.columns = True  # a Table names its columns once
+        self.start: list[Object] = []
+        since = asked.since
+        if asked.initial:
+            found = store.list(asked.resource.plural, asked.namespace)
+            self.start = [obj for obj in found if asked.test is None or asked.test(obj)]
+            since = store.resource_version
+        try:
+            self.watch: Watch = store.watch(asked.resource.plural, since, limit=LAG)
+        except Expired as error:
+            raise answers.expired(str(error)) from None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Joined lines, one chunk a commit, until the time is over."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.asked.seconds
+        await self.store.committed()
+        first = b"".join(self._line("ADDED", obj) for obj in self.start)
+        if self.asked.mark_end:
+            first += self._bookmark(END_OF_LIST)
+        yield first
+        while (left := end - loop.time()) > 0:
+            try:
+                async with asyncio.timeout(min(left, BOOKMARK_SECONDS)):
+                    batch = await anext(self.watch)
+            except StopAsyncIteration:
+                return
+            except Expired as error:
+                yield ENCODE({"type": "ERROR", "object": answers.expired(str(error)).status}) + b"\n"
+                return
+            except TimeoutError:
+                if self.asked.bookmarks and self.watch.idle:
+                    yield self._bookmark({})
+                continue
+            if chunk := self._chunk(batch):
+                yield chunk
+
+    def close(self) -> None:
+        """Nobody reads any more."""
+        self.watch.close()
+
+    def _chunk(self, batch: Batch) -> bytes:
+        if self.asked.table:
+            return b"".join(self._lines(batch))
+        if self.asked.key not in batch.chunks:
+            batch.chunks[self.asked.key] = b"".join(self._lines(batch))
+        return batch.chunks[self.asked.key]
+
+    def _lines(self, batch: Batch) -> list[bytes]:
+        namespace, test = self.asked.namespace, self.asked.test
+        lines = []
+        for event in batch:
+            if namespace is not None and event.obj["metadata"].get("namespace") != namespace:
+                continue
+            kind = event.type if test is None else selectors.seen_as(event.type, event.obj, event.old, test)
+            if kind is not None:
+                lines.append(self._event_line(kind, event))
+        return lines
+
+    def _event_line(self, kind: str, event: Event) -> bytes:
+        if self.asked.table:
+            return self._line(kind, event.obj)
+        return b'{"type":"' + kind.encode() + b'","object":' + event.encoded + b"}\n"
+
+    def _line(self, kind: str, obj: Object) -> bytes:
+        if self.asked.table:
+            version = obj["metadata"]["resourceVersion"]
+            obj = tables.table(
+                self.asked.resource.plural,
+                [obj],
+                self.clock(),
+                include=self.asked.table,
+                version=version,
+                columns=self.columns,
+            )
+            self.columns = False
+        return ENCODE({"type": kind, "object": obj}) + b"\n"
+
+    def _bookmark(self, annotations: Object) -> bytes:
+        version = str(max(self.store.committed_version, self.watch.since))
+        meta = {"resourceVersion": version, **({"annotations": annotations} if annotations else {})}
+        row = self.asked.resource
+        return (
+            ENCODE({"type": "BOOKMARK", "object": {"kind": row.kind, "apiVersion": row.api_version, "metadata": meta}})
+            + b"\n"
+        )

@@ -1,0 +1,129 @@
+"""core/v1 Events, recorded as Kubernetes' recorder does: repeated ones counted, too many similar ones combined.
+
+A combined event is rewritten at most once a second: a Job of 20,000 pods must not cost 20,000 writes to say so. What
+belongs together is remembered while the server runs; after a restart a new series begins, as with Kubernetes' own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+from kjnb.embedded.api.timestamps import micro_stamp, seconds, stamp
+from kjnb.embedded.controllers.job_pods import Object
+from kjnb.embedded.store import Store
+
+SIMILAR = 10  # from the tenth on, events that differ in their message only are combined
+KEPT_SECONDS = 3600.0
+KEPT_EVENTS = 10_000
+COMBINED = "(combined from similar events): "
+ACTIONS = {"Scheduled": "Binding", "FailedScheduling": "Scheduling"}
+
+Series = tuple[str, ...]  # what similar events have in common
+_NAMES: WeakKeyDictionary[Store, dict[Series, list[str]]] = WeakKeyDictionary()  # of each series' events, in order
+
+
+def record(
+    store: Store,
+    involved: Object,
+    type: str,
+    reason: str,
+    message: str,
+    now: float | datetime,
+    component: str,
+    *,
+    field_path: str | None = None,
+    host: str = "",
+) -> Object:
+    """Record what happened to an object; returns the event.
+
+    `type` is Normal or Warning; `field_path` names the container, as "spec.containers{worker}"; `host` the node.
+    """
+    when = now.timestamp() if isinstance(now, datetime) else float(now)
+    about = reference(involved, field_path)
+    series = (about["uid"], about["name"], field_path or "", type, reason, component)
+    names = _names(store, series)
+    similar = [event for name in names if (event := store.get("events", about["namespace"], name)) is not None]
+    names[:] = [event["metadata"]["name"] for event in similar]
+    for known in similar:
+        if known["message"] == message:
+            return _again(store, known, message, when)
+    if len(similar) == SIMILAR:
+        said = similar[-1]
+        return said if _last_seen(said) > when - 1 else _again(store, said, COMBINED + message, when)
+    name = _free_name(store, about, when)
+    names.append(name)
+    words = message if len(names) < SIMILAR else COMBINED + message
+    return store.create("events", _event(name, about, type, reason, words, when, component, host))
+
+
+def _names(store: Store, series: Series) -> list[str]:
+    known = _NAMES.setdefault(store, {})
+    if len(known) > 2 * KEPT_EVENTS:
+        for old in list(known)[:KEPT_EVENTS]:
+            del known[old]
+    return known.setdefault(series, [])
+
+
+def _free_name(store: Store, about: Object, when: float) -> str:
+    """The object's name and the time in hexadecimal: names sort as the events happened."""
+    moment = int(when * 1e9)
+    while store.get("events", about["namespace"], f"{about['name']}.{moment:x}") is not None:
+        moment += 1
+    return f"{about['name']}.{moment:x}"
+
+
+def reference(obj: Object, field_path: str | None = None) -> Object:
+    """How an event names the object it is about."""
+    meta = obj["metadata"]
+    about = {
+        "kind": obj.get("kind", ""),
+        "namespace": meta.get("namespace") or "default",
+        "name": meta["name"],
+        "uid": meta.get("uid", ""),
+        "apiVersion": obj.get("apiVersion", "v1"),
+        "resourceVersion": meta.get("resourceVersion", ""),
+    }
+    return {**about, "fieldPath": field_path} if field_path else about
+
+
+def _event(
+    name: str, about: Object, type: str, reason: str, message: str, when: float, component: str, host: str
+) -> Object:
+    event: Object = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": about["namespace"]},
+        "involvedObject": about,
+        "reason": reason,
+        "message": message[:1024],
+        "source": {"component": component, "host": host} if host else {"component": component},
+        "firstTimestamp": stamp(when),
+        "lastTimestamp": stamp(when),
+        "count": 1,
+        "type": type,
+        "eventTime": None,
+        "reportingComponent": component,
+        "reportingInstance": host,
+    }
+    if component == "default-scheduler":  # it speaks the newer form
+        newer: Object = {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "eventTime": micro_stamp(when)}
+        event |= {**newer, "action": ACTIONS.get(reason, reason), "reportingInstance": component}
+        del event["count"]
+    return event
+
+
+def _again(store: Store, known: Object, message: str, when: float) -> Object:
+    count = known.get("count", 1) + 1
+    return store.update("events", {**known, "message": message, "count": count, "lastTimestamp": stamp(when)})
+
+
+def outdated(events: list[Object], now: float, *, age: float = KEPT_SECONDS, most: int = KEPT_EVENTS) -> list[Object]:
+    """Events last seen longer ago than `age` seconds, and the oldest of more than `most`."""
+    last = sorted(((_last_seen(event), place) for place, event in enumerate(events)), reverse=True)
+    return [events[place] for rank, (seen, place) in enumerate(last) if rank >= most or now - seen > age]
+
+
+def _last_seen(event: Object) -> float:
+    known = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"]
+    return seconds(known)

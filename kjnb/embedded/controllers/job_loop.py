@@ -1,0 +1,268 @@
+"""Wakes the Job controller's pure function and writes its plans through the store.
+
+It keeps, per Job, the pods that matter (not over, or still carrying the Job's finalizer), told by the store's events.
+A sync reads Job and pods anew from the store and writes its plan without giving way in between: one snapshot, no
+conflicts. Finished pods are never looked at again.
+
+A quiet Job is synced at once; a busy one at most every `TICK`, and its status, when only counts changed, is stored at
+most every `STATUS_EVERY`: until then the finalizers of the finished pods hold what is to be counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from kjnb.embedded.api.deletion import request_deletion
+from kjnb.embedded.controllers.backoff import Record
+from kjnb.embedded.controllers.events import record
+from kjnb.embedded.controllers.job_controller import NO_FAILURES, Plan, sync
+from kjnb.embedded.controllers.job_pods import (
+    TRACKING,
+    Object,
+    controller_of,
+    deleting,
+    phase,
+    ready,
+    restarts,
+    terminal,
+    tracked,
+    uid,
+    untracked,
+)
+from kjnb.embedded.controllers.pod_template import owner_reference
+from kjnb.embedded.store import AlreadyExists, Event, Store
+
+Key = tuple[str, str]  # namespace, name
+Facts = tuple[str, bool, bool, bool, int]
+TICK = 0.01
+STATUS_EVERY = 0.2
+RETRY = 1.0
+IN_A_ROW = 4  # syncs of one Job before others get their turn
+log = logging.getLogger(__name__)
+
+
+class JobLoop:
+    """See the module. `clock` gives seconds since the epoch, `monotonic` seconds that never jump."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        names: Callable[[], str],
+        backoff_base: float,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._names = names
+        self._base = backoff_base
+        self._pods: dict[str, dict[str, tuple[Key, Facts]]] = {}  # by Job uid, by pod uid
+        self._records: dict[str, Record] = {}
+        self._due: dict[Key, float] = {}
+        self._synced: dict[Key, float] = {}  # when the next sync may come
+        self._stored: dict[Key, float] = {}  # when the status was last stored
+        self.looked_at = 0  # pods that all syncs together looked at
+
+    def load(self) -> None:
+        """Take in what the store holds."""
+        for job in self._store.list("jobs"):
+            self._due[_key(job)] = self._monotonic()
+        for pod in self._store.list("pods"):
+            self._see_pod(pod)
+
+    def observe(self, event: Event) -> None:
+        """Take in one committed event."""
+        if event.resource == "pods":
+            self._see_pod(event.obj)
+        elif event.type == "DELETED":
+            self._job_gone(event.obj)
+        elif event.old is None or _asks_for_more(event.old, event.obj):
+            self._wake(_key(event.obj))
+            if event.old is None and event.obj["spec"].get("manualSelector"):
+                for pod in self._store.list("pods", event.obj["metadata"]["namespace"]):
+                    self._see_pod(pod)
+
+    def run_due(self) -> float | None:
+        """Sync what is due; seconds until the next sync is."""
+        now = self._monotonic()
+        for key in [key for key, due in self._due.items() if due <= now]:
+            del self._due[key]
+            self._sync_safely(key)
+        return max(0.0, min(self._due.values()) - self._monotonic()) if self._due else None
+
+    # -- what the store tells
+
+    def _see_pod(self, pod: Object) -> None:
+        current = self._store.get("pods", *_key(pod))
+        if current is not None and uid(current) != uid(pod):
+            current = None
+        owner = controller_of(current or pod)
+        if owner is None or owner["kind"] != "Job":
+            self._see_orphan(current)
+            return
+        job = self._job(pod["metadata"]["namespace"], owner)
+        if job is None:
+            self._strip(current)
+        elif self._place(uid(job), uid(pod), current):
+            self._wake(_key(job))
+
+    def _job(self, namespace: str, owner: Object) -> Object | None:
+        found = self._store.get("jobs", namespace, owner["name"])
+        return found if found is not None and uid(found) == owner["uid"] else None
+
+    def _place(self, job_uid: str, pod_uid: str, pod: Object | None) -> bool:
+        """Keep the pod if it matters; whether anything that the controller looks at has changed."""
+        pods = self._pods.setdefault(job_uid, {})
+        known = pods.get(pod_uid)
+        if pod is None or (terminal(pod) and not tracked(pod)):
+            pods.pop(pod_uid, None)
+            return known is not None
+        facts = (phase(pod), ready(pod), deleting(pod), tracked(pod), restarts(pod))
+        pods[pod_uid] = (_key(pod), facts)
+        return known is None or known[1] != facts
+
+    def _see_orphan(self, pod: Object | None) -> None:
+        """A pod without a controller is adopted by the Job that selects it, else it is let go."""
+        if pod is None or deleting(pod) or terminal(pod):
+            self._strip(pod)
+            return
+        labels = pod["metadata"].get("labels") or {}
+        for job in self._store.list("jobs", pod["metadata"]["namespace"]) if labels else ():
+            wanted = (job["spec"].get("selector") or {}).get("matchLabels") or {}
+            if wanted and wanted.items() <= labels.items() and not deleting(job):
+                self._adopt(job, pod)
+                return
+        self._strip(pod)
+
+    def _adopt(self, job: Object, pod: Object) -> None:
+        meta = pod["metadata"]
+        owners = [*(meta.get("ownerReferences") or ()), owner_reference(job)]
+        held = [*(name for name in meta.get("finalizers") or () if name != TRACKING), TRACKING]
+        adopted = {**pod, "metadata": {**meta, "ownerReferences": owners, "finalizers": held}}
+        self._place(uid(job), uid(pod), self._store.update("pods", adopted))
+        self._wake(_key(job))
+
+    def _strip(self, pod: Object | None) -> None:
+        if pod is not None and tracked(pod):
+            self._store.update("pods", untracked(pod))
+
+    def _job_gone(self, job: Object) -> None:
+        """Nobody will count its pods any more: nothing may hold them."""
+        for key, _ in self._pods.pop(uid(job), {}).values():
+            self._strip(self._store.get("pods", *key))
+        self._records.pop(uid(job), None)
+        if self._store.get("jobs", *_key(job)) is None:
+            for known in (self._due, self._synced, self._stored):
+                known.pop(_key(job), None)
+
+    # -- syncing
+
+    def _wake(self, key: Key, at: float | None = None) -> None:
+        due = max(self._monotonic() if at is None else at, self._synced.get(key, 0.0))
+        self._due[key] = min(due, self._due.get(key, due))
+
+    def _sync_safely(self, key: Key) -> None:
+        started = self._monotonic()
+        try:
+            again = self._sync(key)
+        except Exception:
+            log.exception("the Job %s/%s could not be synced; trying again", *key)
+            again = RETRY
+        ended = self._monotonic()
+        self._synced[key] = ended + max(TICK, 4 * (ended - started))  # the server has others to serve
+        if again is not None:
+            self._wake(key, ended + again)
+
+    def _sync(self, key: Key) -> float | None:
+        """Sync until there is nothing to do at once; seconds until there may be."""
+        for _ in range(IN_A_ROW):
+            job = self._store.get("jobs", *key)
+            if job is None:
+                return None
+            known = [self._store.get("pods", *place) for place, _ in self._pods.get(uid(job), {}).values()]
+            pods = [pod for pod in known if pod is not None]
+            self.looked_at += len(pods)
+            now = self._clock()
+            last = self._records.get(uid(job), NO_FAILURES)
+            plan = sync(job, pods, now, names=self._names, base=self._base, record=last)
+            made = self._create(job, plan, now)
+            if wait := self._postponed(key, job, plan):
+                return min(wait, plan.requeue_after or wait) if made else 0.0
+            self._write(job, plan, now)
+            if plan.requeue_after != 0 and made:
+                return plan.requeue_after
+        return 0.0
+
+    def _postponed(self, key: Key, job: Object, plan: Plan) -> float:
+        """Seconds to wait with storing a status in which only counts differ; 0 to store it now."""
+        old, new = job.get("status") or {}, plan.status
+        if new is None or plan.delete or not (new.get("active") or plan.create):
+            return 0.0
+        if any(old.get(name) != new.get(name) for name in ("conditions", "startTime")):
+            return 0.0
+        return max(0.0, self._stored.get(key, -STATUS_EVERY) + STATUS_EVERY - self._monotonic())
+
+    def _write(self, job: Object, plan: Plan, now: float) -> None:
+        """The plan but for its new pods, which are there already."""
+        if plan.status is not None:
+            job = self._store.update("jobs", {**job, "status": plan.status})
+            self._stored[_key(job)] = self._monotonic()
+        doomed = {uid(pod) for pod in plan.delete}
+        for pod in plan.release:
+            if uid(pod) not in doomed:
+                self._release(job, pod)
+        for pod in plan.delete:
+            self._delete(job, pod, now)
+        for kind, reason, message in plan.events:
+            if reason != "SuccessfulCreate":
+                record(self._store, job, kind, reason, message, now, "job-controller")
+        self._records[uid(job)] = plan.record
+        if plan.expired:
+            when = datetime.fromtimestamp(now, UTC)
+            request_deletion(self._store, "jobs", job, grace=None, propagation="Foreground", now=when)
+
+    def _create(self, job: Object, plan: Plan, now: float) -> bool:
+        """Make the plan's pods; False if a name was taken: the next sync makes that pod with another."""
+        taken = set()
+        for pod in plan.create:
+            try:
+                made = self._store.create("pods", pod)
+            except AlreadyExists:
+                taken.add(f"Created pod: {pod['metadata']['name']}")
+                continue
+            self._place(uid(job), uid(made), made)
+        for kind, reason, message in plan.events:
+            if reason == "SuccessfulCreate" and message not in taken:
+                record(self._store, job, kind, reason, message, now, "job-controller")
+        return not taken
+
+    def _release(self, job: Object, pod: Object) -> None:
+        current = self._store.get("pods", *_key(pod))
+        if current is not None and tracked(current):
+            after = self._store.update("pods", untracked(current))
+            gone = self._store.get("pods", *_key(pod)) is None
+            self._place(uid(job), uid(pod), None if gone else after)
+
+    def _delete(self, job: Object, pod: Object, now: float) -> None:
+        current = self._store.get("pods", *_key(pod))
+        if current is None:
+            return
+        when = datetime.fromtimestamp(now, UTC)
+        freed = untracked(
+            current
+        )  # one write: a stop between two could leave a pod that runs on and counts for nothing
+        after, gone = request_deletion(self._store, "pods", freed, grace=None, propagation="Background", now=when)
+        self._place(uid(job), uid(pod), None if gone else after)
+
+
+def _key(obj: Object) -> Key:
+    return obj["metadata"].get("namespace") or "", obj["metadata"]["name"]
+
+
+def _asks_for_more(old: Object, new: Object) -> bool:
+    """Whether more than a status changed."""
+    return old["spec"] is not new["spec"] or deleting(old) != deleting(new)

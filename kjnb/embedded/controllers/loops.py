@@ -1,0 +1,127 @@
+"""The cluster's loops: each wakes on committed events of the store, or when time has come, and writes through it.
+
+An error is logged and survived: one bad object must not stop the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from kjnb.embedded.controllers.events import outdated
+from kjnb.embedded.controllers.garbage import RESOURCE_OF, Garbage
+from kjnb.embedded.controllers.job_loop import JobLoop
+from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
+from kjnb.embedded.store import Event, Store, Watch
+
+EVENTS_EVERY = 60.0
+log = logging.getLogger(__name__)
+
+
+class Loop(Protocol):
+    """What can be driven: told of events, then asked to do what is due."""
+
+    def load(self) -> None:
+        """Take in what the store holds."""
+
+    def observe(self, event: Event) -> None:
+        """Take in one committed event."""
+
+    def run_due(self) -> float | None:
+        """Do what is due; seconds until something is, None if only an event can bring it."""
+
+
+class GarbageLoop:
+    """Collects dependents batch by batch, and old Events now and then."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._garbage = Garbage(store)
+        self._batch: list[Event] = []
+        self._events_due = 0.0
+
+    def load(self) -> None:
+        """Look at everything once."""
+        self._garbage.sweep(RESOURCE_OF.values(), self._clock())
+
+    def observe(self, event: Event) -> None:
+        """Take in one committed event."""
+        self._batch.append(event)
+
+    def run_due(self) -> float | None:
+        """Collect."""
+        batch, self._batch = self._batch, []
+        self._garbage.collect(batch, self._clock())
+        now = self._monotonic()
+        if now >= self._events_due:
+            self._events_due = now + EVENTS_EVERY
+            for event in outdated(self._store.list("events"), self._clock()):
+                self._store.remove("events", event["metadata"]["namespace"], event["metadata"]["name"])
+        return self._events_due - now
+
+
+def start_loops(
+    store: Store,
+    *,
+    clock: Callable[[], datetime | float],
+    names: Callable[[], str],
+    backoff_base: float,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> list[asyncio.Task[None]]:
+    """Start all loops on the running event loop; cancel the tasks to end them.
+
+    `names` gives the five random characters of a new pod's name; `backoff_base` is a Job's first back-off in seconds.
+    """
+
+    def now() -> float:
+        moment = clock()
+        return moment.timestamp() if isinstance(moment, datetime) else moment
+
+    jobs = JobLoop(store, clock=now, monotonic=monotonic, names=names, backoff_base=backoff_base)
+    scheduler = SchedulerLoop(store, clock=now)
+    garbage = GarbageLoop(store, clock=now, monotonic=monotonic)
+    return [
+        *drive(store, jobs, ("jobs", "pods")),
+        *drive(store, scheduler, ("pods", "nodes")),
+        *drive(store, garbage, tuple(RESOURCE_OF.values())),
+    ]
+
+
+def drive(store: Store, loop: Loop, resources: Sequence[str]) -> list[asyncio.Task[None]]:
+    """Tasks that follow the store for a loop; what is there already is taken in before this returns."""
+    wake = asyncio.Event()
+    watches = [store.watch(resource) for resource in resources]
+    loop.load()
+    name = type(loop).__name__
+    tasks = [asyncio.create_task(_follow(watch, loop, wake), name=f"{name} {watch.resource}") for watch in watches]
+    return [*tasks, asyncio.create_task(_turn(loop, wake), name=name)]
+
+
+async def _follow(watch: Watch, loop: Loop, wake: asyncio.Event) -> None:
+    async for batch in watch:
+        for event in batch:
+            try:
+                loop.observe(event)
+            except Exception:
+                log.exception("%s of %s could not be taken in", event.type, event.resource)
+        wake.set()
+
+
+async def _turn(loop: Loop, wake: asyncio.Event) -> None:
+    while True:
+        wake.clear()
+        try:
+            delay = loop.run_due()
+        except Exception:
+            log.exception("%s failed; trying again", type(loop).__name__)
+            delay = 1.0
+        timer = None if delay is None else asyncio.get_running_loop().call_later(delay, wake.set)
+        await wake.wait()
+        if timer is not None:
+            timer.cancel()

@@ -1,0 +1,493 @@
+"""The parent of every container: it outlives the server, so that no exit code is ever lost.
+
+`python -m kjnb.embedded.supervisor STATE_DIR` in a session of its own, single-threaded, one loop. It knows processes
+and nothing of pods. Whatever ends is in the journal before anybody is told, and is told until it is acknowledged.
+Containers are its own children, or children of a zygote of its: should that die, the kernel makes them ours, zombies
+included (we are their subreaper).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import selectors
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from kjnb.embedded.node import births, processes, wire, zygote, zygotes
+from kjnb.embedded.node.memory import MemoryGroups
+
+SOCKET_NAME_LIMIT = 100  # bytes; the kernel takes 107
+LOOK_AT_MEMORY_EVERY = 0.05  # seconds, while a limit has no cgroup
+EXEC_WITHIN = 10.0  # seconds
+LONELY_FOR = 3600.0  # seconds without a server and without a container, after which nobody needs us
+UNKNOWN = "the process ended with its supervisor, so its exit code is not known"
+
+
+class Container:
+    """One running process and what must be known of it until it has ended."""
+
+    def __init__(self, start: wire.Start) -> None:
+        self.start = start
+        self.pid = 0
+        self.ticks = 0
+        self.at = 0.0
+        self.parent: zygotes.Zygote | None = None
+        self.group: Path | None = None
+        self.doom: wire.Stop | None = None  # a stop that came before the process was born
+        self.exhausted = False
+
+    def request(self) -> dict[str, Any]:
+        """What the process must know to become this container."""
+        start = self.start
+        asked = {name: getattr(start, name) for name in ("id", "path", "argv", "env", "cwd", "log", "hostname")}
+        return {**asked, "cgroups": [str(self.group / "cgroup.procs")] if self.group else []}
+
+
+class Supervisor:
+    """The loop and everything it holds."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.boot = processes.boot_id()
+        past = births.read(state / "supervisor.journal")
+        self.journal = births.Register(state / "supervisor.journal")
+        self.journal.begin(self.boot)
+        self.running: dict[str, Container] = {}
+        self.by_pid: dict[int, Container] = {}
+        self.exited: dict[str, wire.Exited] = dict(past.exited)
+        self.zygotes: dict[str, zygotes.Zygote] = {}
+        self.retired: list[zygotes.Zygote] = []
+        self.environments: dict[str, dict[str, str]] = {}
+        self.unwarmable: dict[str, float] = {}  # interpreter -> when to try a zygote again
+        self.groups = MemoryGroups()
+        self.leftover: list[Path] = []
+        self.selector = selectors.DefaultSelector()
+        self.peer: Peer | None = None
+        self.ending = False
+        self.busy_at = time.monotonic()
+        self._end_orphans(past)
+
+    # --- the loop
+
+    def run(self) -> None:
+        """Serve until told to end, or until nobody has needed us for an hour."""
+        processes.adopt_orphans()
+        listener = listen(self.state)
+        wake = self._wake_on_signals()
+        self.selector.register(listener, selectors.EVENT_READ, lambda _: self._accept(listener))
+        self.selector.register(wake, selectors.EVENT_READ, lambda _: os.read(wake, 4096))
+        while not (self.ending and not self.running) and not self._is_lonely():
+            for key, events in self.selector.select(self._patience()):
+                key.data(events)
+            self._reap()
+            self._look_after()
+            if self.peer:
+                self.peer.flush()
+        for warm in [*self.zygotes.values(), *self.retired]:
+            warm.retire()
+
+    def _wake_on_signals(self) -> int:
+        wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+        for ignored in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(ignored, signal.SIG_IGN)
+        return wake
+
+    def _patience(self) -> float:
+        polled = not self.groups.available and any(c.start.memory for c in self.running.values())
+        if polled:
+            return LOOK_AT_MEMORY_EVERY
+        return 1.0 if self.leftover or self.ending or any(not z.ready for z in self.zygotes.values()) else 60.0
+
+    def _is_lonely(self) -> bool:
+        if self.running or self.peer:
+            self.busy_at = time.monotonic()
+        return time.monotonic() - self.busy_at > LONELY_FOR
+
+    def _look_after(self) -> None:
+        """What no event announces: memory without cgroups, zygotes that never get warm, groups still to remove."""
+        self.leftover = [group for group in self.leftover if not self.groups.remove(group)]
+        for warm in [z for z in self.zygotes.values() if not z.ready and z.is_stale()]:
+            with contextlib.suppress(OSError):
+                os.kill(warm.pid, signal.SIGKILL)
+        if self.groups.available:
+            return
+        for container in list(self.running.values()):
+            limit = container.start.memory
+            shared = container.parent.baseline if container.parent else 0
+            if limit and container.pid and processes.anonymous_bytes(container.pid) - shared > limit:
+                container.exhausted = True
+                processes.kill_session(container.pid)
+
+    # --- orders
+
+    def _accept(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        if self.peer:
+            self._lose_peer(self.peer)
+        self.peer = Peer(connection, self)
+
+    def _lose_peer(self, peer: Peer) -> None:
+        peer.close()
+        if self.peer is peer:
+            self.peer = None
+
+    def obey(self, order: wire.Order) -> None:
+        """Carry out what the kubelet asks."""
+        match order:
+            case wire.Start():
+                self._start(order)
+            case wire.Stop():
+                self._stop(order)
+            case wire.Acknowledge():
+                self._acknowledge(order.ids)
+            case wire.Warm():
+                self.environments[order.python] = order.env
+                self._zygote(order.python)
+            case wire.List():
+                born = [c for c in self.running.values() if c.pid]
+                told = [wire.Started(c.start.id, c.pid, c.at, c.parent is not None) for c in born]
+                self._tell(wire.Listing(os.getpid(), told, list(self.exited.values())))
+            case wire.End():
+                self._end()
+
+    def _tell(self, report: wire.Report) -> None:
+        if self.peer:
+            self.peer.send(report)
+
+    def _acknowledge(self, ids: list[str]) -> None:
+        self.journal.acknowledged(ids)
+        for name in ids:
+            self.exited.pop(name, None)
+        if not self.running and not self.exited:
+            self.journal.forget(self.boot)
+
+    def _end(self) -> None:
+        self.ending = True
+        for container in self.running.values():
+            self._stop(wire.Stop(container.start.id, kill=True))
+
+    # --- starting
+
+    def _start(self, order: wire.Start) -> None:
+        if order.id in self.running or order.id in self.exited or self.ending:
+            return
+        container = self.running[order.id] = Container(order)
+        if order.memory and self.groups.available:
+            with contextlib.suppress(OSError):
+                container.group = self.groups.make(order.id, order.memory)
+        if not order.path:
+            self._finish(container, _refused(container, "executable file not found in $PATH"))
+            return
+        warm = self._zygote(order.python) if order.python else None
+        if warm and warm.ask(order.id, container.request()):
+            container.parent = warm
+        else:
+            self._exec(container)
+
+    def _exec(self, container: Container) -> None:
+        """Fork and exec; wait the millisecond until the program has begun or the kernel has refused it."""
+        container.parent = None
+        told, tell = os.pipe2(os.O_CLOEXEC)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(told)
+            os.close(tell)
+            self._finish(container, _refused(container, f"fork: {error.strerror}"))
+            return
+        if pid == 0:
+            _become(container.request(), self.journal.fileno, tell)
+        os.close(tell)
+        error_text = _read_within(told, EXEC_WITHIN)
+        os.close(told)
+        if error_text:
+            self._finish(container, _refused(container, error_text))
+        else:
+            self._born(container, pid, processes.start_time(pid), time.time())
+
+    def _born(self, container: Container, pid: int, ticks: int, at: float) -> None:
+        container.pid, container.ticks, container.at = pid, ticks, at
+        self.by_pid[pid] = container
+        self._tell(wire.Started(container.start.id, pid, at, container.parent is not None))
+        if container.doom:
+            self._stop(container.doom)
+
+    # --- zygotes
+
+    def _zygote(self, python: str) -> zygotes.Zygote | None:
+        """A zygote of that interpreter that is true to what is installed; None where there can be none now."""
+        if self.unwarmable.get(python, 0) > time.monotonic():
+            return None
+        warm = self.zygotes.get(python)
+        if warm and warm.is_stale():
+            self._retire(self.zygotes.pop(python))
+            warm = None
+        if warm is None and python in self.environments:
+            warm = zygotes.start(python, self.environments[python], self.journal.fileno, self.state / "zygote.log")
+            self.zygotes[python] = warm
+            self.selector.register(warm.channel, selectors.EVENT_READ, lambda _, told=warm: self._hear(told))
+            if len(self.zygotes) > zygotes.AT_MOST:
+                oldest = min(self.zygotes.values(), key=lambda one: one.used)
+                self._retire(self.zygotes.pop(oldest.python))
+        return warm
+
+    def _retire(self, warm: zygotes.Zygote) -> None:
+        warm.retire()
+        self.retired.append(warm)
+
+    def _hear(self, warm: zygotes.Zygote) -> None:
+        messages, over = warm.receive()
+        for message in messages:
+            container = self.running.get(message.get("born") or message.get("ended") or message.get("failed") or "")
+            if container is None:
+                continue
+            if "born" in message:
+                self._born(container, message["pid"], message["ticks"], message["at"])
+            elif "failed" in message:
+                self._finish(container, _refused(container, message["error"]))
+            elif container.pid == message["pid"]:
+                self._finish(container, self._ended(container, message["status"], message["at"]))
+        warm.flush()
+        if over:
+            self._bury(warm)
+
+    def _bury(self, warm: zygotes.Zygote) -> None:
+        """A zygote and all who could speak for it have gone: what was never born never ran, and is exec'd."""
+        self.selector.unregister(warm.channel)
+        warm.channel.close()
+        if self.zygotes.get(warm.python) is warm:
+            del self.zygotes[warm.python]
+            if not warm.ready:
+                self.unwarmable[warm.python] = time.monotonic() + 60.0
+        if warm in self.retired:
+            self.retired.remove(warm)
+        for container in [c for c in self.running.values() if c.parent is warm and not c.pid]:
+            if container.doom:
+                self._finish(container, wire.Exited(container.start.id, 137, time.time()))
+            else:
+                self._exec(container)
+
+    # --- ending
+
+    def _stop(self, order: wire.Stop) -> None:
+        container = self.running.get(order.id)
+        if container is None:
+            return
+        if not container.pid:
+            container.doom = order if order.kill or container.doom is None else container.doom
+            return
+        if not processes.is_alive(container.pid, container.ticks):
+            return
+        main = self._main_process(container)
+        if not order.kill and processes.catches(main, signal.SIGTERM):
+            with contextlib.suppress(OSError):
+                os.kill(main, signal.SIGTERM)
+        else:  # as process 1 of a container it would not see SIGTERM, and be killed when its grace is over
+            processes.kill_session(container.pid)
+
+    def _main_process(self, container: Container) -> int:
+        inner = processes.children(container.pid) if container.start.wrapped else []
+        return inner[0] if inner else container.pid
+
+    def _reap(self) -> None:
+        """Wait for whoever has ended: containers of our own, orphans of a zygote, zygotes, strays of a container."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            status = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+            container = self.by_pid.get(ended.si_pid)
+            if container and container.pid:
+                self._finish(container, self._ended(container, status, time.time()))
+            with contextlib.suppress(OSError):
+                os.waitpid(ended.si_pid, 0)
+
+    def _ended(self, container: Container, status: int, at: float) -> wire.Exited:
+        code = status if status >= 0 else 128 - status
+        exhausted = container.exhausted or bool(container.group and self.groups.was_exhausted(container.group))
+        return wire.Exited(container.start.id, code, at, "OOMKilled" if exhausted else "", started=container.at)
+
+    def _finish(self, container: Container, exited: wire.Exited) -> None:
+        """Journal first; then tell, and clear away what the container left."""
+        self.journal.ended(exited)
+        self.exited[exited.id] = exited
+        del self.running[exited.id]
+        self.by_pid.pop(container.pid, None)
+        self._tell(exited)
+        if container.pid:
+            self._end_strays(container)
+        if container.group and not self.groups.remove(container.group):
+            self.leftover.append(container.group)
+
+    def _end_strays(self, container: Container) -> None:
+        """End what a container left running: its group, and orphans (ours by now) of its session or its folders."""
+        with contextlib.suppress(OSError):
+            os.killpg(container.pid, signal.SIGKILL)
+        known = {warm.pid for warm in [*self.zygotes.values(), *self.retired]} | self.by_pid.keys()
+        for stray in processes.children(os.getpid()):
+            if stray not in known and _belongs(stray, container):
+                processes.kill_session(stray)
+
+    def _end_orphans(self, past: births.Past) -> None:
+        """An earlier supervisor was killed: end what it left, and say of each that its exit code is not known."""
+        for birth in past.unended:
+            if past.boot == self.boot and processes.is_alive(birth.pid, birth.ticks):
+                processes.kill_session(birth.pid)
+            exited = wire.Exited(birth.id, 137, time.time(), "ContainerStatusUnknown", UNKNOWN, birth.at)
+            self.journal.ended(exited)
+            self.exited[birth.id] = exited
+
+
+class Peer:
+    """The kubelet's connection: bytes in, orders out, and reports that wait until the socket takes them."""
+
+    def __init__(self, connection: socket.socket, supervisor: Supervisor) -> None:
+        connection.setblocking(False)
+        self.connection = connection
+        self.supervisor = supervisor
+        self.frames = wire.orders()
+        self.unsent = bytearray()
+        supervisor.selector.register(connection, selectors.EVENT_READ, self._ready)
+
+    def send(self, report: wire.Report) -> None:
+        """Queue a report; the loop sends what a turn has gathered in one write."""
+        self.unsent += wire.frame(report)
+
+    def flush(self) -> None:
+        """Send what the socket takes, and wait for it to take the rest."""
+        try:
+            if self.unsent:
+                del self.unsent[: self.connection.send(self.unsent)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.supervisor._lose_peer(self)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self.unsent else 0)
+        if self.supervisor.selector.get_key(self.connection).events != wanted:
+            self.supervisor.selector.modify(self.connection, wanted, self._ready)
+
+    def _ready(self, events: int) -> None:
+        if not events & selectors.EVENT_READ or self.connection.fileno() < 0:
+            return
+        try:
+            data = self.connection.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.supervisor._lose_peer(self)
+            return
+        for order in self.frames.feed(data):
+            self.supervisor.obey(order)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Forget the connection; reports stay in the journal until somebody asks."""
+        with contextlib.suppress(KeyError, ValueError):
+            self.supervisor.selector.unregister(self.connection)
+        self.connection.close()
+
+
+def _become(request: dict[str, Any], journal: int, tell: int) -> None:
+    """In the child: become the container's program, or say why not."""
+    try:
+        signal.set_wakeup_fd(-1)
+        zygote.enter(request, journal)
+        zygotes.reset_signals()
+        os.execve(request["path"], request["argv"], request["env"])  # noqa: S606 - a container's command is no shell's
+    except OSError as error:
+        what = f"stat {request['path']}: " if isinstance(error, FileNotFoundError) else ""
+        os.write(tell, (what + (error.strerror or str(error)).lower()).encode())
+    finally:
+        os._exit(128)
+
+
+def _read_within(descriptor: int, seconds: float) -> str:
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        return os.read(descriptor, 4096).decode() if selector.select(seconds) else ""
+
+
+def _refused(container: Container, error: str) -> wire.Exited:
+    program = container.start.argv[0]
+    message = (
+        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+        f'unable to start container process: error during container init: exec: "{program}": {error}'
+    )
+    return wire.Exited(container.start.id, 128, time.time(), "StartError", message)
+
+
+def _belongs(stray: int, container: Container) -> bool:
+    """Whether an orphan came from that container: by its session, or by the folder its environment names."""
+    try:
+        if os.getsid(stray) == container.pid:
+            return True
+        environment = Path(f"/proc/{stray}/environ").read_bytes()
+    except OSError:
+        return False
+    own = container.start.env.get("TMPDIR", "")
+    return bool(own) and f"TMPDIR={own}\0".encode() in environment
+
+
+def socket_path(state: Path) -> Path:
+    """Where the supervisor of that state listens: in its folder, or where a long folder's record points."""
+    direct = state / "supervisor.sock"
+    if len(os.fsencode(direct)) <= SOCKET_NAME_LIMIT:
+        return direct
+    record = state / "supervisor.socket"
+    return Path(record.read_text(encoding="utf-8")) if record.exists() else direct
+
+
+def listen(state: Path) -> socket.socket:
+    """Open the socket, mode 0600, in the state's folder; in a private short one if its name is too long."""
+    path = state / "supervisor.sock"
+    if len(os.fsencode(path)) > SOCKET_NAME_LIMIT:
+        path = Path(tempfile.mkdtemp(prefix="kjnb-", dir="/tmp")) / "supervisor.sock"
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.listen(8)
+    record = state / "supervisor.socket"
+    record.with_suffix(".new").write_text(str(path), encoding="utf-8")
+    record.with_suffix(".new").replace(record)
+    return listener
+
+
+def main(state: Path) -> int:
+    """Supervise that state, unless somebody already does; exit 0 either way."""
+    lock = os.open(state / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return 0
+        raise
+    if os.fork():
+        os._exit(0)  # whoever started us waits for this one, and nobody has to wait for the supervisor
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    Supervisor(state).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,315 @@
+"""The handle of a run: what it is, how it stands, what came out of it, and how to end it.
+
+Nothing that matters is in here: a Run is made from a stage and a cluster and can be made again from them at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from kjnb.cluster.client import Cluster
+from kjnb.connect import SESSION
+from kjnb.errors import ClusterError, NotFound, RunFailed, RunTimeout, StageError, UsageError
+from kjnb.model.quantity import size_text
+from kjnb.model.spec import JobSpec
+from kjnb.model.state import RunState, State
+from kjnb.run import failures as failed
+from kjnb.run import found, history, names_taken, registry
+from kjnb.run.follow import Follower, selector
+from kjnb.stage.folder import Stage
+from kjnb.task.task import Task
+
+LOOK_SECONDS = 5.0
+REFUSED_SECONDS = 30.0
+LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "namespace", "stage"]
+
+
+class Deleted(NamedTuple):
+    """What `delete` took away: how many results, and how many bytes; (0, 0) when the stage was kept."""
+
+    results: int
+    bytes: int
+
+    def __repr__(self) -> str:
+        if not self.results and not self.bytes:
+            return "deleted the Jobs and their pods; the results are kept"
+        return f"deleted everything, with {self.results:,} results ({size_text(self.bytes)})"
+
+
+class Run:
+    """A run: a frame's partitions, and the Job that processes them.
+
+    `name`, `completions` (number of indexes), `spec` (as launched), `stage`, `cluster` (None when it is read from its
+    stage alone), `notes` (what the launch has to say, a line each).
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        cluster: Cluster | None = None,
+        *,
+        notes: Iterable[str] = (),
+        trust: bool = False,
+        gone: bool = False,
+    ) -> None:
+        self.stage = stage
+        self.cluster = cluster
+        self.facts: dict[str, Any] = stage.facts()
+        self.name: str = self.facts["name"]
+        self.completions: int = int(self.facts["plan"]["completions"])
+        self.spec = JobSpec.checked(**self.facts["spec"])
+        self.notes: list[str] = list(notes)
+        self.follower = Follower(stage, cluster, gone=gone)
+        self._trust = trust
+
+    # ---- what it is
+
+    @property
+    def state(self) -> RunState:
+        """How every index stands now; a frozen value, a new one after every change."""
+        return self.follower.state
+
+    @property
+    def task(self) -> Task:
+        """The function or cell that runs; unpickled from the stage, so of your own runs only (or with trust=True)."""
+        return self.stage.task(trust=self._trust)
+
+    def part(self, index: int) -> Any:
+        """The rows of one index, as its attempt gets them."""
+        return self.stage.part(self._index(index), trust=self._trust)
+
+    def index_table(self) -> pd.DataFrame:
+        """One row an index: index, key or first and last label, rows, bytes."""
+        return self.stage.index_table()
+
+    def now(self) -> float:
+        """Seconds since the epoch on the clock that `state`'s times are from."""
+        return self.follower.now()
+
+    # ---- what comes out
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait until the run is over; RunTimeout after `timeout` seconds. Ctrl-C looks away, the run goes on."""
+        self._wait_for(lambda: False, timeout)
+        return self
+
+    def result(self, timeout: float | None = None, partial: bool = False) -> Any:
+        """Give back what the indexes returned, as one value in index order, once it is there.
+
+        Frames are concatenated, dicts give a row an index, scalars a Series. RunFailed when the run is over and indexes
+        have no result; `partial=True` never waits and gives what is there (what is not stands in `failures`).
+        """
+        self._wait_for_results(timeout, partial)
+        return self.stage.collect(trust=self._trust)
+
+    def results(self, timeout: float | None = None, partial: bool = False) -> dict[int, Any]:
+        """Give back what each index returned, by index; waits and raises as `result` does."""
+        self._wait_for_results(timeout, partial)
+        return {index: self.stage.result(index, trust=self._trust) for index in self.stage.committed()}
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """What went wrong: index, attempts, reason, exit_code, error, group, log_tail, traceback, rows, and which rows.
+
+        An index is here if an attempt at it failed and it has no result yet, or if the run is over without its result.
+        """
+        table = None
+        with contextlib.suppress(StageError, OSError):
+            table = self.index_table()
+        return failed.table(list(history.failures(self.stage, self.cluster, self.facts, self.state)), table)
+
+    def logs(self, index: int, attempt: int = -1) -> str:
+        """What an attempt at an index printed (stdout and stderr); `attempt` counts from 0, -1 is the last one.
+
+        Raises UsageError when there is no such attempt.
+        """
+        tried = history.tried(self.stage, self.cluster, self.facts, self._index(index))
+        try:
+            wanted = tried[attempt]
+        except IndexError:
+            told = f"{len(tried)} attempts so far" if tried else "no attempt has begun"
+            raise UsageError(f"index {index} of {self.name} has no attempt {attempt}: {told}") from None
+        saved = self.stage.log(index, wanted.uid)
+        if saved is None and self.cluster is not None:
+            with contextlib.suppress(ClusterError):
+                saved = self.cluster.log(wanted.pod)
+        if saved is None:
+            account = self.stage.attempt(index, wanted.uid) or {}
+            saved = ((account.get("error") or {}).get("traceback") or "").encode()
+        return saved.decode("utf-8", "replace")
+
+    def debug(self, index: int) -> Any:
+        """Run one index here, in this process, with its part; its exception is yours, for %debug."""
+        return self.task.call_locally(self.part(index), self._index(index), self.completions)
+
+    # ---- ending it
+
+    def stop(self) -> Run:
+        """End the Job now; committed results, errors and logs stay, and what was running is given up.
+
+        The Job gets an active deadline that has passed: plain batch/v1 then fails it, stops its pods and keeps the Job
+        with its record, where deleting would lose it and suspending would leave it to be resumed by anybody. A Job that
+        never started has no clock to pass a deadline, so it is started with room for no pod.
+        """
+        self._needs_cluster("stop")
+        history.save_logs(self.stage, self.cluster, self.facts)
+        going = [job for job in self._jobs() if not names_taken.is_over(job)]
+        if going:
+            self._mark(stopped=self.now())
+        for job in going:
+            spec: dict[str, Any] = {"activeDeadlineSeconds": 0}
+            if job["spec"].get("suspend"):
+                spec |= {"suspend": False, "parallelism": 0}
+            assert self.cluster is not None
+            with contextlib.suppress(NotFound):
+                self.cluster.patch("jobs", job["metadata"]["name"], {"spec": spec})
+        return self
+
+    def delete(self, results: bool = False) -> Deleted:
+        """Remove the Jobs, pods and ConfigMaps; the stage stays, so `attach` still gives the results.
+
+        With `results=True` the stage goes, too. Returns how many results and bytes were deleted with it.
+        """
+        if self.cluster is not None:
+            history.save_logs(self.stage, self.cluster, self.facts)
+            self.state  # noqa: B018  (the last look: it is recorded before the pods go)
+            self.follower.close()
+            for resource in ("jobs", "configmaps"):
+                for item in self.cluster.list(resource, selector(self.facts))["items"]:
+                    self.cluster.delete(resource, item["metadata"]["name"], uid=item["metadata"]["uid"])
+        if not results:
+            self._mark(deleted=self.now())
+            self.cluster = None
+            self.follower = Follower(self.stage, None, gone=True)
+            return Deleted(0, 0)
+        registry.leave(self._entry())
+        return Deleted(*self.stage.delete())
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """The Jobs as the cluster has them."""
+        self._needs_cluster("yaml")
+        return self._jobs()
+
+    # ---- shown
+
+    def status_text(self) -> str:
+        """How it stands, in a line."""
+        from kjnb.view import text, timeline
+
+        return text.line(self.state, timeline.timeline(self.state, self.now()))
+
+    def __repr__(self) -> str:
+        return f"Run({self.name!r}: {self.status_text()})"
+
+    def _repr_html_(self) -> str:
+        from kjnb.view import text, timeline
+
+        return text.html(self.state, timeline.timeline(self.state, self.now()))
+
+    # ---- how
+
+    def _index(self, index: int) -> int:
+        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < self.completions:
+            raise UsageError(f"{self.name} has no index {index!r}", fix=f"0 to {self.completions - 1}")
+        return index
+
+    def _needs_cluster(self, verb: str) -> None:
+        if self.cluster is None:
+            raise UsageError(f"{self.name} has no Job any more: its stage is all there is", fix=f"nothing to {verb}")
+
+    def _wait_for_results(self, timeout: float | None, partial: bool) -> None:
+        if partial:
+            return
+        self._wait_for(lambda: self.state.counts[State.SUCCEEDED] >= self.completions, timeout)
+        missing = sorted(set(range(self.completions)) - set(self.stage.committed()))
+        if missing:
+            raise self._failed(missing)
+
+    def _wait_for(self, done: Callable[[], bool], timeout: float | None) -> None:
+        """Wait; a cluster that does not answer is waited for, too, one that refuses us is not."""
+        limit = math.inf if timeout is None else time.monotonic() + timeout
+        said = False
+        try:
+            while not self.follower.until(done, min(LOOK_SECONDS, limit - time.monotonic())):
+                if time.monotonic() >= limit:
+                    what = f"{self.name} is not over after {timeout} s: {self.status_text()}"
+                    raise RunTimeout(what, fix=self._back())
+                trouble = self.follower.trouble
+                if trouble and self.follower.silent > REFUSED_SECONDS and trouble.status in (401, 403, 404):
+                    raise trouble
+                if trouble and self.follower.silent > LOOK_SECONDS and not said:
+                    print(f"{trouble.what}; {self.name} goes on, and is looked for", file=sys.stderr)  # noqa: T201
+                    said = True
+        except KeyboardInterrupt:
+            print(f"{self.name} goes on. {self._back()}", file=sys.stderr)  # noqa: T201
+            raise
+
+    def _back(self) -> str:
+        return f"kjnb.attach({self.name!r}) comes back to it"
+
+    def _failed(self, missing: list[int]) -> RunFailed:
+        """Say what is missing, by group of failures, and what to do."""
+        how = self.state.outcome or "not over, as far as its stage tells,"
+        what = f"{self.name} is {how} and {len(missing):,} of {self.completions:,} indexes have no result"
+        return RunFailed(
+            f"{what}\n{failed.summary(history.failures(self.stage, self.cluster, self.facts, self.state))}",
+            fix=f"run.debug({missing[0]}) shows it here; then mend the function and launch it again, "
+            "or take what there is: run.result(partial=True)",
+            indexes=tuple(missing),
+        )
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        assert self.cluster is not None
+        return list(self.cluster.list("jobs", selector(self.facts))["items"])
+
+    def _mark(self, **more: float) -> None:
+        """Write into the stage what was done to the run."""
+        self.facts = {**self.stage.facts(), **more}
+        self.stage.save_facts(self.facts)
+        self.follower.again()
+
+    def _entry(self) -> registry.Entry:
+        return registry.Entry(
+            self.name,
+            self.facts.get("context", ""),
+            self.facts.get("namespace", ""),
+            str(self.stage.root),
+            self.facts.get("owner", ""),
+            float(self.facts.get("created") or time.time()),
+        )
+
+
+def attach(name: str, trust: bool = False, cluster: Cluster | None = None) -> Run:
+    """Find a run again: by name, by "context/namespace/name", or by the path of its stage.
+
+    Looks in the session's cluster (or `cluster`), then in your registry, then among the stages. Without a Job the run
+    is read from its stage alone. `trust=True` loads pickled results of a run that is not yours. Raises RunNotFound.
+    """
+    place = found.find(name, cluster)
+    run = Run(place.stage, place.cluster, trust=trust, gone=place.gone)
+    SESSION.last_run = run.name
+    return run
+
+
+def runs(all: bool = False, cluster: Cluster | None = None) -> pd.DataFrame:
+    """List your runs, or with `all` everybody's, the latest first: a row each, the columns are LISTED."""
+    listed = pd.DataFrame(list(found.rows(cluster or SESSION.connect(), all=all)), columns=LISTED)
+    times = [pd.to_datetime(t, unit="s" if isinstance(t, float) else None, utc=True) for t in listed["launched"]]
+    listed["launched"] = pd.Series(times, index=listed.index, dtype="datetime64[ns, UTC]")
+    return listed.sort_values("launched", ascending=False, ignore_index=True)
+
+
+def chart(run: Run) -> Any:
+    """Draw a run as it stands now: a plotly figure, its grid with one cell an index."""
+    from kjnb.view import chart as drawn
+    from kjnb.view.timeline import timeline
+
+    state = run.state
+    return drawn.figure(state, timeline(state, run.now()))

@@ -1,0 +1,95 @@
+"""Launches that were cut off: a Job that was created suspended and never resumed by the one who launched it.
+
+Whoever comes next, another launch or an attach, finishes it if its stage is complete and else removes it. So that
+nobody does that to a launch still under way, the Job names the process that launches it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from datetime import datetime
+from typing import Any
+
+from kjnb.cluster.client import Cluster
+from kjnb.stage.folder import Stage
+
+LAUNCH = "kjnb.dev/launch"
+FINGERPRINT = "kjnb.dev/fingerprint"
+LAUNCHER = "kjnb.dev/launcher"  # host/pid/start of the process
+LAUNCHED = "kjnb.dev/launched"  # set by the same request that resumes
+ELSEWHERE_SECONDS = 900  # a launcher on another machine has this long
+Json = dict[str, Any]
+
+
+def launcher() -> str:
+    """Name this process so that others on this machine can tell whether it still lives."""
+    import psutil
+
+    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+
+
+def annotation(job: Json, name: str) -> str:
+    """Read an annotation; empty when it is not there."""
+    return str((job["metadata"].get("annotations") or {}).get(name, ""))
+
+
+def is_unfinished(job: Json) -> bool:
+    """Whether a Job was created by a launch that has not come to its end."""
+    return bool(job["spec"].get("suspend")) and bool(annotation(job, LAUNCHER)) and not annotation(job, LAUNCHED)
+
+
+def is_under_way(job: Json, now: float) -> bool:
+    """Whether another process may still be at it; `now` in seconds on the server's clock."""
+    import psutil
+
+    host, _, rest = annotation(job, LAUNCHER).partition("/")
+    pid, _, start = rest.partition("/")
+    if host != socket.gethostname():
+        created = datetime.fromisoformat(job["metadata"]["creationTimestamp"]).timestamp()
+        return now - created < ELSEWHERE_SECONDS
+    if not pid.isdigit() or int(pid) == os.getpid():
+        return False
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == start
+    except psutil.Error:
+        return False
+
+
+def resume(cluster: Cluster, job: Json) -> None:
+    """Let the Job run, and say in the same request that its launch is complete."""
+    told = {"metadata": {"annotations": {LAUNCHED: "true"}}, "spec": {"suspend": False}}
+    cluster.patch("jobs", job["metadata"]["name"], told)
+
+
+def remove(cluster: Cluster, job: Json, stage: Stage) -> None:
+    """Take away a Job that never ran, and what there is of its stage."""
+    mine = not stage.exists() or stage.facts().get("launch") == annotation(job, LAUNCH)
+    if stage.root.exists() and mine and not stage.committed():
+        stage.delete()
+    cluster.delete("jobs", job["metadata"]["name"], uid=job["metadata"]["uid"])
+
+
+def settle(cluster: Cluster, job: Json, stage: Stage) -> bool:
+    """Finish a launch that was cut off, or remove it; False if it was removed."""
+    if stage.exists() and stage.facts().get("launch") == annotation(job, LAUNCH):
+        resume(cluster, job)
+        return True
+    remove(cluster, job, stage)
+    return False
+
+
+def wait_while_under_way(cluster: Cluster, name: str, seconds: float = 60.0) -> Json | None:
+    """Give another process's launch time to come to its end; returns the Job then, None if it went away."""
+    from kjnb.errors import NotFound
+
+    limit = time.monotonic() + seconds
+    while True:
+        try:
+            job = cluster.get("jobs", name)
+        except NotFound:
+            return None
+        if not (is_unfinished(job) and is_under_way(job, cluster.clock.now())) or time.monotonic() > limit:
+            return job
+        time.sleep(0.1)

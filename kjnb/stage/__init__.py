@@ -1,0 +1,1 @@
+"""Where a run lives: its folder, and the parts in it."""

@@ -1,0 +1,269 @@
+"""What travels to the pods: a function or a cell by value, with its source, its modules and what it captures."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import hashlib
+import inspect
+import io
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from kjnb.errors import TaskError, UsageError
+from kjnb.task import cellcode
+from kjnb.task.carry import Carried, captured, carry, listed, source_text
+from kjnb.worker import attempt as worker
+
+GIVEN = ("index", "completions")
+NOT_IN_PODS = {"display": "print it instead", "get_ipython": "there is no IPython in a pod"}
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A task ready to travel.
+
+    `payload` is what the worker loads; `carries` lists (name, type, bytes) of what travels with it; `modules` are
+    source files by their path; `files` are (name in the pod's folder, path here); `sources` the text of each cell or
+    file that a traceback may name; `digest` is equal for tasks of equal content, in whatever kernel.
+    """
+
+    name: str
+    kind: str
+    source: str
+    payload: bytes
+    carries: tuple[tuple[str, str, int], ...] = ()
+    modules: dict[str, bytes] = field(default_factory=dict)
+    files: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    sources: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    @classmethod
+    def function(
+        cls,
+        fn: Callable[..., Any],
+        args: Mapping[str, Any] | None = None,
+        *,
+        files: Iterable[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> Task:
+        """A task that calls `fn(part)`, with `index` and `completions` if it has parameters of exactly those names."""
+        if not callable(fn):
+            raise TaskError(f"the task is a {type(fn).__name__}, not a function", fix="give a function of one part")
+        given = dict(args or {})
+        name = function_name(fn)
+        how = calling(fn, given, name)
+        names = {name: fn} | captured(fn) | given
+        carried = carry({"kind": "function", "fn": fn, "args": given, **how}, names)
+        source = function_source(fn)
+        carries = listed({k: v for k, v in names.items() if v is not fn})
+        return cls._of(name, "function", source, carried, carries, {"fn": fn, "args": given}, files, env)
+
+    @classmethod
+    def cell(
+        cls,
+        source: str,
+        namespace: Mapping[str, Any],
+        *,
+        frame_name: str,
+        share: bool = False,
+        no_result: bool = False,
+        label: str = "cell",
+        files: Iterable[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> Task:
+        """A task that runs a cell's body as one module in which `part`, `index` and `completions` are there.
+
+        Mistakes that can be seen before it runs are TaskErrors with line, text and fix; `frame_name` is the data
+        expression, whose frame the body may use only with `share`.
+        """
+        filename = f"<cell {label} {hashlib.sha256(source.encode(errors='replace')).hexdigest()[:6]}>"
+        cell = cellcode.analyse(source, filename, result=worker.RESULT, no_result=no_result)
+        used = used_names(source, cell, namespace)
+        if not share:
+            refuse_frame(source, cell, used, frame_name)
+        payload = {"kind": "cell", "code": cell.code, "names": used}
+        carried = carry(payload, used, tuple(cell.imports))
+        carried.sources[filename] = source
+        content = {"source": source, "names": used, "no_result": no_result}
+        return cls._of(label, "cell", source, carried, listed(used), content, files, env)
+
+    @classmethod
+    def _of(
+        cls,
+        name: str,
+        kind: str,
+        source: str,
+        carried: Carried,
+        carries: tuple[tuple[str, str, int], ...],
+        content: Any,
+        files: Iterable[str],
+        env: Mapping[str, str] | None,
+    ) -> Task:
+        shipped, variables = tuple(shipped_files(files)), tuple(sorted((env or {}).items()))
+        whole = [kind, content, carried.modules, [(n, _file_digest(Path(p))) for n, p in shipped], variables]
+        digest = _digest(whole)
+        return cls(
+            name,
+            kind,
+            source,
+            carried.payload,
+            carries,
+            carried.modules,
+            shipped,
+            variables,
+            carried.sources,
+            digest,
+        )
+
+    def load(self) -> dict[str, Any]:
+        """The task as the worker gets it."""
+        task: dict[str, Any] = cloudpickle.load(io.BytesIO(self.payload))
+        return task
+
+    def call_locally(self, part: Any, index: int, completions: int) -> Any:
+        """Run the task in this process; tracebacks and %debug show the cell's own lines."""
+        worker.fill_linecache(self.sources)
+        return worker.call(self.load(), part, index, completions)
+
+
+def _digest(value: Any) -> str:
+    from kjnb.model.fingerprint import digest
+
+    return digest(value)
+
+
+# ---------------------------------------------------------------- functions
+
+
+def function_name(fn: Any) -> str:
+    """What a run of this function is called."""
+    if isinstance(fn, functools.partial):
+        return function_name(fn.func)
+    name = getattr(fn, "__name__", None) or type(fn).__name__
+    return "lambda" if name == "<lambda>" else str(name)
+
+
+def function_source(fn: Any) -> str:
+    """The source of a function, "" if there is none to be had."""
+    if isinstance(fn, functools.partial):
+        return function_source(fn.func)
+    target = fn if isinstance(fn, types.FunctionType | types.MethodType | type) else type(fn)
+    if isinstance(fn, types.FunctionType):
+        source_text(fn.__code__)
+    try:
+        return inspect.getsource(target)
+    except (OSError, TypeError):
+        return ""
+
+
+def calling(fn: Callable[..., Any], args: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """How the worker calls `fn`: the parameter that takes the part, and which of index and completions are passed."""
+    try:
+        parameters = list(inspect.signature(fn).parameters.values())
+    except (ValueError, TypeError):
+        return {"part": None, "passes": []}
+    catches = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    known = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    unknown = [] if catches else sorted(set(args) - {p.name for p in known})
+    if unknown:
+        raise TaskError(
+            f"{name} has no parameter {unknown[0]!r}", fix=f"args= may name {_names(known)}, or add the parameter"
+        )
+    passes = [p.name for p in known if p.name in GIVEN and p.name not in args]
+    free = [p for p in known if p.name not in (*passes, *args)]
+    missing = [p.name for p in free[1:] if p.default is p.empty]
+    if missing:
+        raise TaskError(
+            f"{name} needs {', '.join(missing)} besides the part",
+            fix=f"give constants with args={{{missing[0]!r}: ...}} or functools.partial",
+        )
+    return {"part": _part_parameter(name, parameters, free, passes), "passes": passes}
+
+
+def _part_parameter(
+    name: str, parameters: list[inspect.Parameter], free: list[inspect.Parameter], passes: list[str]
+) -> str | None:
+    """None: the first positional; a name: by keyword; "": it takes no part."""
+    if free and free[0] is parameters[0] and free[0].kind is not inspect.Parameter.KEYWORD_ONLY:
+        return None
+    if free:
+        return free[0].name
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    if passes:
+        return ""
+    raise TaskError(f"{name} takes no part", fix=f"give it a parameter for the rows: def {name}(part): ...")
+
+
+def _names(parameters: list[inspect.Parameter]) -> str:
+    return ", ".join(p.name for p in parameters) or "nothing"
+
+
+# ---------------------------------------------------------------- cells
+
+
+def used_names(source: str, cell: cellcode.Cell, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """What the body takes from the notebook; a name that is nowhere is an error."""
+    used: dict[str, Any] = {}
+    for name, line in cell.reads.items():
+        if name in namespace and name not in NOT_IN_PODS:
+            used[name] = namespace[name]
+        elif name in NOT_IN_PODS:
+            raise cellcode.refuse(source, line, f"{name}() is the notebook's and not there in a pod", NOT_IN_PODS[name])
+        elif not (name in cell.own or cell.star or hasattr(builtins, name) or name in cellcode.MODULE_NAMES):
+            raise cellcode.refuse(
+                source,
+                line,
+                f"the name {name!r} is defined neither here nor in the notebook",
+                _did_you_mean(name, namespace),
+            )
+    return used | {name: namespace[name] for name in cell.soft if name in namespace and name not in cellcode.GIVEN}
+
+
+def _did_you_mean(name: str, namespace: Mapping[str, Any]) -> str:
+    import difflib
+
+    known = [n for n in (*namespace, *cellcode.GIVEN, *dir(builtins)) if not n.startswith("_")]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"define {name} in a cell above, or import it in the body"
+
+
+def refuse_frame(source: str, cell: cellcode.Cell, used: Mapping[str, Any], frame_name: str) -> None:
+    """The whole frame in every pod is almost never meant: `part` is."""
+    try:
+        tree = ast.parse(frame_name.strip() or "None", mode="eval")
+    except SyntaxError:
+        return
+    single = isinstance(tree.body, ast.Name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in used and (single or hasattr(used[node.id], "iloc")):
+            line = (cell.reads | cell.soft)[node.id]
+            what = f"{node.id} is the whole frame; a partition's rows are in `part`"
+            raise cellcode.refuse(source, line, what, f"write part instead, or allow it with --share {node.id}")
+
+
+# ---------------------------------------------------------------- files
+
+
+def shipped_files(files: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """(name in the pod, absolute path) of each file or folder; one that is not there is an error."""
+    for given in files:
+        path = Path(given).expanduser()
+        if not path.exists():
+            raise UsageError(f"files: there is no {given!r}", fix=f"paths are relative to {Path.cwd()}")
+        yield (given if not path.is_absolute() and ".." not in path.parts else path.name), str(path.resolve())
+
+
+def _file_digest(path: Path) -> str:
+    hashed = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        hashed.update(str(file.relative_to(path.parent)).encode(errors="surrogateescape") + b"\0" + file.read_bytes())
+    return hashed.hexdigest()

@@ -1,0 +1,413 @@
+"""What runs in a pod: one part in, one committed result out. It travels with the run and imports nothing of kjnb.
+
+Started by `entrance.py` with JOB_COMPLETION_INDEX in the environment, it loads part and task, runs the task, commits
+the result and writes its account: when it began and ended, what it used, what went wrong. stdout is the user's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import linecache
+import mmap
+import os
+import pickle
+import platform
+import random
+import re
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+SUCCEEDED = 0
+FAILED = 1
+TASK_UNLOADABLE = 87  # no pod of this run can load the task: the Job ends at its first one
+FATAL = 88  # trying this index again would end the same way
+OURS = (SUCCEEDED, TASK_UNLOADABLE, FATAL)
+NOT_RETRIED = (NameError, AttributeError, TypeError, KeyError, ImportError, SyntaxError)
+ENTRY = 48  # bytes an entry in offsets.bin: first row, rows, and two spans (Arrow, pickled) as uint64
+SAME_DIGITS = {"python": 2, "pandas": 2, "numpy": 1}  # how much of a version must be equal to load what travels
+
+
+def _beside(name: str) -> ModuleType:
+    """A module that lies next to this file in the stage, whatever else of that name is installed."""
+    spec = importlib.util.spec_from_file_location(f"kjnb_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+if TYPE_CHECKING or __package__:
+    from kjnb.worker import codec
+    from kjnb.worker.layout import Layout, TornError, commit, read_commit, write
+else:
+    codec = _beside("codec")
+    layout = _beside("layout")
+    Layout, TornError, write = layout.Layout, layout.TornError, layout.write
+    commit, read_commit = layout.commit, layout.read_commit
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Who tries: the pod and its index."""
+
+    index: int
+    uid: str
+    pod: str
+    node: str
+    start: float
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Attempt:
+        """From the pod's environment."""
+        uid = environ.get("KJNB_ATTEMPT") or uuid.uuid4().hex
+        pod = environ.get("KJNB_POD") or platform.node()
+        return cls(int(environ["JOB_COMPLETION_INDEX"]), uid, pod, environ.get("KJNB_NODE", ""), time.time())
+
+
+class UnloadableError(Exception):
+    """The task cannot be loaded here; the sentence says why."""
+
+
+# ---------------------------------------------------------------- parts
+
+
+class Memory(NamedTuple):
+    """A private, writable map of a piece of a file, and where it lies."""
+
+    writable: mmap.mmap
+    address: int
+
+
+def read_part(layout: Layout, index: int, *, trust: bool = True) -> Any:
+    """The rows of one index as `df.iloc[…]` gives them; maps only its own bytes, copied when written to."""
+    import pyarrow as pa
+
+    with open(layout.offsets, "rb") as file:
+        _, completions, _, prefix, size, _ = _entry(file.fileno(), 0)
+        if not 0 <= index < completions:
+            raise TornError(f"index {index} of a run with {completions} parts")
+        row, rows, start, length, other, other_length = _entry(file.fileno(), index + 1)
+    with open(layout.parts, "rb") as file:
+        if os.fstat(file.fileno()).st_size < size:
+            raise TornError(f"{layout.parts} is shorter than it was written")
+        schema = pa.ipc.read_schema(pa.py_buffer(os.pread(file.fileno(), prefix, 0)))
+        first = start - start % mmap.ALLOCATIONGRANULARITY
+        mapped = mmap.mmap(file.fileno(), start - first + length, access=mmap.ACCESS_COPY, offset=first)
+    whole = pa.py_buffer(mapped)
+    batch = pa.ipc.read_record_batch(whole.slice(start - first, length), schema)
+    pickled = codec.load_pickle(_span(layout.pickled, other, other_length), trust=trust) if other_length else ()
+    meta = json.loads(schema.metadata[codec.META]) | {"span": (row, row + rows)}
+    return codec.decode_frame(meta, batch, pickled, trust=trust, memory=Memory(mapped, whole.address))
+
+
+def _entry(descriptor: int, number: int) -> tuple[int, ...]:
+    content = os.pread(descriptor, ENTRY, number * ENTRY)
+    if len(content) != ENTRY:
+        raise TornError("parts/offsets.bin is shorter than it was written")
+    return tuple(int.from_bytes(content[n : n + 8], "little") for n in range(0, ENTRY, 8))
+
+
+def _span(path: Path, start: int, length: int) -> bytes:
+    with open(path, "rb") as file:
+        content = os.pread(file.fileno(), length, start)
+    if len(content) != length:
+        raise TornError(f"{path} is shorter than it was written")
+    return content
+
+
+# ---------------------------------------------------------------- running the task
+
+
+def call(task: Mapping[str, Any], part: Any, index: int, completions: int) -> Any:
+    """Run a task on a part: the function with what it asks for, or the cell as a module of its own."""
+    given = {"index": index, "completions": completions}
+    if task["kind"] == "cell":
+        module = {"__name__": "__main__", "__builtins__": __builtins__, **task["names"], "part": part, **given}
+        exec(task["code"], module)  # noqa: S102 - this is the user's cell
+        return module.get(RESULT)
+    keywords = {name: given[name] for name in task["passes"]} | task["args"]
+    if task["part"] is None:
+        return task["fn"](part, **keywords)
+    return task["fn"](**({task["part"]: part} if task["part"] else {}), **keywords)
+
+
+RESULT = "__kjnb_result__"
+
+
+def seed(run_seed: Any, index: int) -> None:
+    """Seed `random` and numpy's global generator from the run's seed and the partition: alike on every try."""
+    import numpy as np
+
+    words = hashlib.sha512(f"{run_seed}/{index}".encode()).digest()
+    random.seed(words)
+    np.random.seed(np.frombuffer(words, "<u4"))
+
+
+def fill_linecache(sources: Mapping[str, str]) -> None:
+    """Let tracebacks show the lines of a notebook's cells."""
+    for name, text in sources.items():
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+
+
+def check_versions(wanted: Mapping[str, str]) -> None:
+    """Refuse to load what another Python or pandas has written."""
+    for library, text in wanted.items():
+        digits = SAME_DIGITS.get(library, 0)
+        here = version(library)
+        if digits and here.split(".")[:digits] != text.split(".")[:digits]:
+            raise UnloadableError(
+                f"the notebook has {library} {text}, this pod's image has {library} {here or 'not at all'}: "
+                f"use an image with {library} {'.'.join(text.split('.')[:digits])}"
+            )
+
+
+def version(library: str) -> str:
+    """The version of a library here, "" if there is none."""
+    if library == "python":
+        return platform.python_version()
+    try:
+        return str(getattr(__import__(library), "__version__", ""))
+    except ImportError:
+        return ""
+
+
+def prepare(layout: Layout, about: Mapping[str, Any]) -> None:
+    """Paths, files and lines as the task finds them in the notebook."""
+    check_versions(about["versions"])
+    sys.path[0:1] = [str(layout.src)] if _is_stage(sys.path[:1], layout) else [str(layout.src), *sys.path[:1]]
+    if about["versions"].get("cloudpickle") != version("cloudpickle"):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "cloudpickle"]:
+            del sys.modules[name]
+        sys.path.insert(1, str(layout.lib))
+    fill_linecache(about["sources"])
+    if not os.access(".", os.W_OK):
+        os.chdir(tempfile.mkdtemp())
+    sys.path.append(os.getcwd())
+    for name in os.listdir(layout.files) if layout.files.is_dir() else ():
+        with contextlib.suppress(FileExistsError):
+            os.symlink(layout.files / name, name)
+
+
+def _is_stage(first: list[str], layout: Layout) -> bool:
+    return bool(first) and os.path.realpath(first[0]) == os.path.realpath(layout.root)
+
+
+def load_task(layout: Layout) -> dict[str, Any]:
+    """The task, or UnloadableError with what is missing here."""
+    try:
+        task: dict[str, Any] = pickle.loads(layout.task.read_bytes())
+    except ImportError as error:
+        raise UnloadableError(f"the task needs {error.name or error}, which this pod's image cannot import") from error
+    return task
+
+
+# ---------------------------------------------------------------- what went wrong
+
+
+def own_frames(error: BaseException | None, sources: Mapping[str, str], src: str) -> list[traceback.FrameSummary]:
+    """The frames of the user's own code: the cell, the function, the shipped modules."""
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    return [f for f in frames if f.filename in sources or f.filename.startswith(src + os.sep)]
+
+
+def hide_ours(error: BaseException) -> None:
+    """Drop the worker's frames from the head of the traceback and of those it came from."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = _user_part(one.__traceback__)
+        waiting += [one.__cause__, one.__context__]
+
+
+def _user_part(trace: TracebackType | None) -> TracebackType | None:
+    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, codec.__file__):
+        trace = trace.tb_next
+    return trace
+
+
+def describe(error: BaseException, sources: Mapping[str, str], src: str) -> dict[str, Any]:
+    """An error as it stands in the account: type, message, traceback, the user's line and the group it falls in."""
+    hint = _hint(error)
+    hide_ours(error)
+    own = own_frames(error, sources, src)
+    line, text = (own[-1].lineno, own[-1].line) if own else (None, "")
+    if isinstance(error, SyntaxError) and not own:
+        line, text = error.lineno, (error.text or "").strip()
+    message = _message(error)
+    first = re.sub(r"0x[0-9a-f]+|\d+", "#", message.strip().partition("\n")[0])[:100]
+    group = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    chain = own_frames(error.__cause__ or error.__context__, sources, src)  # how a library came to it is of no use
+    shown = "".join(traceback.format_exception(error, chain=bool(chain))) + (f"-> {hint}\n" if hint else "")
+    return {
+        "type": type(error).__name__,
+        "message": message,
+        "traceback": shown,
+        "line": line,
+        "source": text or "",
+        "group": group + (f", line {line}" if line else ""),
+        "hint": hint,
+    }
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the user's own __str__
+        return "(its message cannot be shown)"
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"install {error.name} where the pods run, or keep the module beside the notebook"
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
+        return f"if the notebook has this file, ship it: --file {error.filename}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, KeyError) and frames and frames[-1].filename in (os.__file__, "<frozen os>") and error.args:
+        return f"if the notebook has this variable, pass it on: --env {error.args[0]}"
+    return ""
+
+
+def exit_code(error: BaseException, retry_on: tuple[str, ...]) -> int:
+    """1 for what may be tried again, FATAL for what would end the same way, the user's own code after sys.exit."""
+    if isinstance(error, SystemExit):
+        code = error.code & 255 if isinstance(error.code, int) else FAILED
+        return FAILED if code in OURS else code
+    names = {name for kind in type(error).__mro__ for name in (kind.__name__, f"{kind.__module__}.{kind.__qualname__}")}
+    retried = bool(names & set(retry_on))
+    return FATAL if isinstance(error, NOT_RETRIED) and not retried else FAILED
+
+
+# ---------------------------------------------------------------- the account
+
+
+def usage() -> dict[str, float]:
+    """Peak memory in bytes and CPU seconds of this process and its ended children."""
+    spent, peak = os.times(), 0
+    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+        peak = next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")), 0)
+    if not peak:  # not Linux
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    cpu = time.process_time() + spent.children_user + spent.children_system
+    return {"max_rss_bytes": peak, "cpu_seconds": cpu}
+
+
+def write_account(layout: Layout, attempt: Attempt, outcome: str, code: int, **more: Any) -> None:
+    """The attempt's own account, whole or not at all; a full disk loses the account, not the exit code."""
+    loaded = {name: sys.modules.get(name) for name in ("pandas", "numpy", "pyarrow", "cloudpickle")}
+    account = {
+        "index": attempt.index,
+        "attempt": attempt.uid,
+        "pod": attempt.pod,
+        "node": attempt.node,
+        "start": attempt.start,
+        "end": time.time(),
+        "outcome": outcome,
+        "exit_code": code,
+        "error": more.get("error"),
+        "rows": more.get("rows"),
+        "usage": usage(),
+        "versions": {"python": platform.python_version()}
+        | {name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module},
+    }
+    path = layout.account(attempt.index, attempt.uid)
+    beside = path.with_name(f".{path.name}")
+    try:
+        write(beside, json.dumps(account).encode(errors="replace"))
+        os.replace(beside, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        print(f"the account of this attempt could not be written: {error}", file=sys.stderr)  # noqa: T201
+
+
+# ---------------------------------------------------------------- the entrance
+
+
+@contextlib.contextmanager
+def terminated(tell: Callable[[], None]) -> Iterator[None]:
+    """On SIGTERM tell why and end with 143, as far as the task lets Python get to it."""
+
+    def end(number: int, _frame: Any) -> None:
+        try:
+            tell()
+            sys.stdout.flush()  # refuses if the task was just writing
+        finally:
+            os._exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main(root: str, environ: Mapping[str, str] = os.environ) -> int:
+    """Run one index of the stage at `root`; returns the exit code."""
+    layout, attempt = Layout(root), Attempt.of(environ)
+    with terminated(lambda: write_account(layout, attempt, "terminated", 143)):
+        try:
+            if read_commit(layout, attempt.index) is not None:
+                return _end(layout, attempt, "superseded", SUCCEEDED)
+            about = json.loads(layout.about.read_bytes())
+            prepare(layout, about)
+            task = load_task(layout)
+        except Exception as error:  # noqa: BLE001 - the entrance
+            return _failed(layout, attempt, error, TASK_UNLOADABLE, {})
+        return _run(layout, attempt, about, task)
+
+
+def _run(layout: Layout, attempt: Attempt, about: Mapping[str, Any], task: Mapping[str, Any]) -> int:
+    sources, rows = about["sources"], None
+    try:
+        part = read_part(layout, attempt.index)
+        rows = len(part)
+        seed(about["seed"], attempt.index)
+        value = call(task, part, attempt.index, about["completions"])
+        del part
+    except BaseException as error:  # noqa: BLE001 - the entrance: sys.exit and Ctrl-C of the task as well
+        return _failed(layout, attempt, error, exit_code(error, tuple(about["retry_on"])), sources, rows)
+    try:
+        kind, content = codec.encode_result(value)
+    except Exception as error:  # noqa: BLE001 - whatever an object's own pickling raises
+        reason = TypeError(f"the result, a {type(value).__name__}, cannot be pickled: {error}")
+        return _failed(layout, attempt, reason.with_traceback(None), FATAL, sources, rows)
+    try:
+        won = commit(layout, attempt.index, attempt.uid, kind, content)
+    except OSError as error:
+        return _failed(layout, attempt, error, FAILED, sources, rows)
+    return _end(layout, attempt, "succeeded" if won else "superseded", SUCCEEDED, rows)
+
+
+def _end(layout: Layout, attempt: Attempt, outcome: str, code: int, rows: int | None = None) -> int:
+    write_account(layout, attempt, outcome, code, rows=rows)
+    return code
+
+
+def _failed(
+    layout: Layout, attempt: Attempt, error: BaseException, code: int, sources: Mapping[str, str], rows: Any = None
+) -> int:
+    about = describe(error, sources, str(layout.src))
+    sys.stdout.flush()
+    print(about["traceback"], end="", file=sys.stderr, flush=True)  # noqa: T201 - the log's tail
+    write_account(layout, attempt, "failed", code, error=about, rows=rows)
+    return code
