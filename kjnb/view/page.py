@@ -12,6 +12,7 @@ from kjnb.view.timeline import Timeline
 from kjnb.view.words import escaped
 
 MONOSPACE = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px"
+FIRST_LINES, LAST_LINES = 10, 6
 BOX = "margin:4px 0;padding:6px 8px;border-left:3px solid #d55e00;background:rgba(128,136,148,0.12)"
 
 
@@ -37,8 +38,17 @@ def traceback_html(timeline: Timeline) -> str:
     told = next((group.traceback for group in timeline.groups if group.traceback), "")
     if not told:
         return ""
-    style = f"{BOX};white-space:pre-wrap;overflow:auto;max-height:20em;color:inherit;{MONOSPACE}"
-    return f'<pre style="{style}">{escaped(told.rstrip())}</pre>'
+    style = f"{BOX};white-space:pre-wrap;color:inherit;{MONOSPACE}"
+    return f'<pre style="{style}">{escaped(shortened(told.rstrip()))}</pre>'
+
+
+def shortened(told: str) -> str:
+    """A long traceback without its middle: where it began and the error itself are what one reads."""
+    lines = told.splitlines()
+    if len(lines) <= FIRST_LINES + LAST_LINES + 1:
+        return told
+    left_out = len(lines) - FIRST_LINES - LAST_LINES
+    return "\n".join([*lines[:FIRST_LINES], f"  … {left_out:,} more lines …", *lines[-LAST_LINES:]])
 
 
 def legend_html(state: RunState) -> str:

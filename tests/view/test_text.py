@@ -86,6 +86,16 @@ def test_many_groups_are_cut_and_counted():
     assert "… and 4 more groups" in text.failures_html(state, line)
 
 
+def test_a_long_traceback_keeps_its_ends():
+    told = "\n".join(f"line {number} of it" for number in range(100))
+    state = run(2, *pods("0:Failed"), account(0, traceback=told))
+    page = text.failures_html(state, timeline(state, START + 3))
+    assert "line 0 of it" in page
+    assert "line 99 of it" in page
+    assert "… 84 more lines …" in page
+    assert "line 50 of it" not in page
+
+
 def test_failures_without_a_traceback():
     state = run(2, *pods("0:Failed"))
     line = timeline(state, START + 3)
