@@ -18,8 +18,6 @@ from xml.etree import ElementTree
 from tests import homes
 
 ROOT = pathlib.Path(__file__).parents[1]
-PURE = "kjnb/model kjnb/view"
-EMBEDDED_PURE = "indexes backoff failure_policy job_controller scheduler selectors patches answers tables routes"
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "tests.no_skips"]
 
 

@@ -11,7 +11,8 @@ CONTROLLERS = ["indexes", "backoff", "conditions", "failure_policy", "success_po
 CONTROLLERS += ["job_pods", "job_scale", "job_view", "pod_template", "scheduler"]
 API = ["selectors", "patches", "answers", "tables", "routes", "timestamps"]
 PURE = ["kjnb/model/*", "kjnb/view/*"]
-PURE += [f"kjnb/embedded/controllers/{name}.py" for name in CONTROLLERS] + [f"kjnb/embedded/api/{name}.py" for name in API]
+PURE += [f"kjnb/embedded/controllers/{name}.py" for name in CONTROLLERS]
+PURE += [f"kjnb/embedded/api/{name}.py" for name in API]
 
 
 def main() -> int:
