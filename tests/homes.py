@@ -24,12 +24,13 @@ def environment(home: pathlib.Path, **more: str) -> dict[str, str]:
 
 
 def processes_of(home: pathlib.Path) -> list[psutil.Process]:
-    """The live processes that were started with this KJNB_HOME, this one excepted."""
+    """The live processes that were started with this KJNB_HOME or for a folder in it, this one excepted."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            mine = process.environ().get("KJNB_HOME") == str(home) and process.status() != psutil.STATUS_ZOMBIE
-            if mine and process.pid != os.getpid():
+            named = any(word == str(home) or word.startswith(f"{home}/") for word in process.cmdline())
+            mine = named or process.environ().get("KJNB_HOME") == str(home)
+            if mine and process.status() != psutil.STATUS_ZOMBIE and process.pid != os.getpid():
                 found.append(process)
     return found
 
