@@ -167,6 +167,8 @@ class Cluster:
             await self._end_pods()
             state.withdraw(self.folder)
         await ended([node])
+        if not self.keep_pods:
+            await self.kubelet.end()  # one that did not hear it: it was still starting
         self.store.close()
 
     async def _end_pods(self) -> None:

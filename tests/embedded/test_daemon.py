@@ -63,6 +63,13 @@ def test_stop_ends_what_runs(home):
     eventually(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ours))
 
 
+def test_a_stop_right_after_the_start_leaves_no_supervisor(home):
+    """The server is asked to end while its supervisor is still starting."""
+    embedded.start(home)
+    assert embedded.stop(home) is True
+    eventually(lambda: not [p for p in psutil.process_iter() if str(home) in " ".join(_environment(p)[-2:])])
+
+
 def _environment(process):
     try:
         return [*process.environ().values(), *process.cmdline()]

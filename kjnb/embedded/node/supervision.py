@@ -34,6 +34,7 @@ class Supervision:
         self._python = python
         self._writer: asyncio.StreamWriter | None = None
         self._ending = False
+        self._child: subprocess.Popen[bytes] | None = None
 
     async def reports(self) -> AsyncIterator[list[wire.Report]]:
         """Batches of reports, in the order in which they were told; over only after an End."""
@@ -60,25 +61,42 @@ class Supervision:
             self._writer.close()
 
     async def end(self, within: float = 20.0) -> None:
-        """End the supervisor and every container; not while `reports` is read, that would start another."""
-        with contextlib.suppress(OSError, TimeoutError):
-            reader, writer = await asyncio.open_unix_connection(str(socket_path(self.state)))
-            writer.write(wire.frame(wire.End()))
+        """End the supervisor and every container; not while `reports` is read, that would start another.
+
+        A supervisor that was just started and does not listen yet is waited for: nobody would end it later.
+        """
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while await reader.read(1 << 16):
-                    continue
-            writer.close()
+                starting = True
+                while starting:
+                    starting = self._child is not None and self._child.poll() is None
+                    if await self._asked_to_end():
+                        return
+                    await asyncio.sleep(RETRY)
+
+    async def _asked_to_end(self) -> bool:
+        """Whether a supervisor heard the End; then it has closed the connection, too."""
+        try:
+            reader, writer = await asyncio.open_unix_connection(str(socket_path(self.state)))
+        except OSError:
+            return False
+        with contextlib.suppress(OSError):
+            writer.write(wire.frame(wire.End()))
+            while await reader.read(1 << 16):
+                continue
+        writer.close()
+        return True
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_WITHIN
-        child: subprocess.Popen[bytes] | None = None
+        self._child = None
         while loop.time() < deadline:
-            if child is None or child.poll() is not None:
+            if self._child is None or self._child.poll() is not None:
                 with contextlib.suppress(OSError):
                     return await asyncio.open_unix_connection(str(socket_path(self.state)), limit=1 << 18)
-                if child is None or child.returncode:
-                    child = spawn(self.state, self._python)
+                if self._child is None or self._child.returncode:
+                    self._child = spawn(self.state, self._python)
             await asyncio.sleep(RETRY)
         raise SupervisorMissingError(f"the supervisor does not answer; see {self.state / 'supervisor.log'}")
 
