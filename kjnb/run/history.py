@@ -7,7 +7,7 @@ of themselves (accounts). Each may lack what another has; here they are one.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -32,27 +32,33 @@ class Tried(NamedTuple):
     start: float
 
 
-def pods(cluster: Cluster | None, facts: Json) -> list[PodSeen]:
-    """The run's pods as the cluster has them now; none if there is no cluster or it does not answer."""
+def pods(cluster: Cluster | None, facts: Json, labels: str = "", fields: str = "") -> list[PodSeen]:
+    """The run's pods as the cluster has them now; none if there is no cluster or it does not answer.
+
+    `labels` and `fields` select some of them, so that looking at a few costs nothing that grows with the run.
+    """
     found: list[PodSeen] = []
     if cluster is not None:
+        chosen = f"{selector(facts)},{labels}" if labels else selector(facts)
         with contextlib.suppress(ClusterError):
-            for raw in cluster.pages("pods", selector(facts)):
+            for raw in cluster.pages("pods", chosen, fields):
                 found += [f for f in decode.page("pods", raw).facts if isinstance(f, PodSeen)]
     return found
 
 
-def recorded_pods(stage: Stage) -> list[PodSeen]:
-    """The run's pods as any client saw them last."""
-    return [f for f in recorder.facts(stage.records()) if isinstance(f, PodSeen)]
+def recorded_pods(stage: Stage, of: Callable[[int], bool]) -> list[PodSeen]:
+    """Pods as any client saw them last, of the indexes that `of` says yes to."""
+    rows = [row for row in stage.records() if row.get("fact") == "pod" and of(row.get("index", -1))]
+    return [f for f in recorder.facts(rows) if isinstance(f, PodSeen)]
 
 
 def tried(stage: Stage, cluster: Cluster | None, facts: Json, index: int) -> list[Tried]:
     """All attempts at an index, oldest first."""
-    accounts = [a for a in stage.attempts() if a["index"] == index]
+    accounts = stage.attempts(lambda i: i == index)
     known = {a["attempt"]: Tried(a["attempt"], a["pod"], a["start"]) for a in accounts}
-    for pod in [*recorded_pods(stage), *pods(cluster, facts)]:
-        if pod.index == index and pod.phase != "Pending":
+    here = pods(cluster, facts, f"{decode.INDEX}={index}")
+    for pod in [*recorded_pods(stage, lambda i: i == index), *here]:
+        if pod.phase != "Pending":
             known[pod.uid] = Tried(pod.uid, pod.name, pod.created)
     return sorted(known.values(), key=lambda t: t.start)
 
@@ -69,8 +75,9 @@ def save_logs(stage: Stage, cluster: Cluster | None, facts: Json) -> None:
 def failures(stage: Stage, cluster: Cluster | None, facts: Json, state: RunState) -> Iterator[failed.Failure]:
     """Tell of every index with a failed attempt and no result; of every one without a result once the run is over."""
     done = set(stage.committed())
-    accounts = _by_index(a for a in stage.attempts() if a["outcome"] == "failed")
-    seen = {p.uid: p for p in [*recorded_pods(stage), *pods(cluster, facts)]}
+    accounts = _by_index(a for a in stage.attempts(lambda i: i not in done) if a["outcome"] == "failed")
+    here = pods(cluster, facts, fields="status.phase=Failed")
+    seen = {p.uid: p for p in [*recorded_pods(stage, lambda i: i not in done), *here]}
     ended = _by_index(p._asdict() for p in seen.values() if p.phase == "Failed")
     for index in range(len(state.states)):
         told, lost = accounts.get(index, []), ended.get(index, [])

@@ -78,6 +78,26 @@ def test_records_are_segments_that_stay(tmp_path):
     assert stage.records() == [{"a": "x\ny"}, {"a": 2}, {"a": 3}]
 
 
+def test_the_accounts_of_some_indexes_are_read_without_the_others(tmp_path):
+    stage = put(tmp_path / "run", "1")
+    names = Layout(stage.root)
+    names.account(1, "b").write_text('{"index": 1, "attempt": "b", "start": 1.0}')
+    names.account(0, "a").mkdir()  # whoever reads this one fails
+    assert [a["attempt"] for a in stage.attempts(lambda index: index == 1)] == ["b"]
+
+
+def test_what_a_power_loss_tore_does_not_hide_the_rest(tmp_path):
+    stage = put(tmp_path / "run", "1")
+    names = Layout(stage.root)
+    names.account(0, "a").write_text('{"index": 0, "att')
+    names.account(1, "b").write_text('{"index": 1, "attempt": "b", "start": 1.0}')
+    names.account(2, "c").write_text("")
+    names.record("w", 0).write_text('{"fact": "pod"}\n{"fact"')
+    assert [a["attempt"] for a in stage.attempts()] == ["b"]
+    assert stage.attempt(0, "a") is None
+    assert stage.records() == [{"fact": "pod"}]
+
+
 def test_logs(tmp_path):
     stage = put(tmp_path / "run", "1")
     assert stage.log(0, "u") is None
