@@ -274,7 +274,8 @@ def key_plan(
     keys: tuple[Any, ...] | None,
 ) -> Plan:
     """The plan that puts every row of group g into partition `homes[g]`."""
-    home = homes[codes]
+    narrow = np.min_scalar_type(len(members))  # numpy sorts 16 bits by counting, ten times as fast
+    home = homes.astype(narrow)[codes]
     order = np.argsort(home, kind="stable").astype(np.int64)
     bounds = np.concatenate(([0], np.cumsum(np.bincount(home, minlength=len(members))))).astype(np.int64)
     return Plan(len(members), "key", by, order, bounds, keys, tuple(members), notes)
@@ -292,7 +293,8 @@ def group_codes(df: pd.DataFrame, by: tuple[Hashable, ...]) -> tuple[Positions, 
                 f"by: the values of {by_text(by)} cannot be keys: {error}",
                 fix="make a key column of text or numbers, for example df.assign(key=df.column.astype(str))",
             ) from None
-    first = np.unique(codes, return_index=True)[1]
+    first = np.empty(int(codes.max()) + 1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last one written, the first row, stays
     columns = [list(df[name].iloc[first]) for name in by]
     return codes, columns[0] if len(by) == 1 else list(zip(*columns, strict=True))
 

@@ -127,6 +127,7 @@ class Wanted:
     name: str
     told_name: bool
     fingerprint: str
+    content: str  # the parts' digest
     stage: Stage
     notes: tuple[str, ...]
     id: str = field(default_factory=lambda: secrets.token_hex(6))
@@ -148,6 +149,7 @@ class Wanted:
             "jobs": [{"name": self.name, "uid": job["metadata"]["uid"], "indexes": None}],
             "seed": self.seed,
             "task": self.task.name,
+            "parts": self.content,
         }
 
     @property
@@ -175,7 +177,8 @@ def _wanted(spec: JobSpec, task: Task, planned: Partitions, cluster: Cluster, na
             f"the cluster {cluster.context} does not say where runs are kept",
             fix=f"kjnb.use({cluster.target!r}, stage='/a/folder/that/its/pods/see')",
         )
-    same = fingerprint(task.digest, parts.digest(planned), planned.plan, spec)
+    content = parts.digest(planned)
+    same = fingerprint(task.digest, content, planned.plan, spec)
     completions = planned.plan.completions
     told = check_name(name, completions) if name is not None else ""
     chosen, notes = _chosen(spec, planned, cluster)
@@ -189,6 +192,7 @@ def _wanted(spec: JobSpec, task: Task, planned: Partitions, cluster: Cluster, na
         name=final,
         told_name=bool(told),
         fingerprint=same,
+        content=content,
         stage=Stage.at(f"{site.stage.rstrip('/')}/{final}"),
         notes=(*_where(cluster), *notes, *planned.notes, _travels(task, planned)),
     )
