@@ -92,8 +92,8 @@ def _digest(parts: Partitions, encoded: codec.Encoded) -> str:
     from kjnb.model.fingerprint import digest as digest_value
 
     sink = HashSink()
-    with pa.ipc.new_stream(pa.PythonFile(sink, "w"), encoded.batch.schema) as writer:
-        writer.write_batch(encoded.batch)
+    for field, column in zip(encoded.batch.schema, encoded.batch.columns, strict=True):
+        _hash_column(sink, field, column)
     about = json.dumps(encoded.meta, sort_keys=True, default=str).encode()
     sink.hash.update(about)
     for values in encoded.pickled:
@@ -103,6 +103,16 @@ def _digest(parts: Partitions, encoded: codec.Encoded) -> str:
     if plan.order is not None:
         sink.hash.update(np.ascontiguousarray(plan.order, dtype="<i8").tobytes())
     return sink.hash.hexdigest()[:32]
+
+
+def _hash_column(sink: HashSink, field: pa.Field, column: pa.Array) -> None:
+    """A column by type, nulls and what is not null: the bytes behind a null say nothing, and are anything."""
+    if column.null_count:
+        sink.hash.update(np.packbits(column.is_null().to_numpy(zero_copy_only=False)).tobytes())
+        column = column.drop_null()
+    batch = pa.RecordBatch.from_arrays([column], schema=pa.schema([field]))
+    with pa.ipc.new_stream(pa.PythonFile(sink, "w"), batch.schema) as writer:
+        writer.write_batch(batch)
 
 
 def notes(encoded: codec.Encoded) -> list[str]:

@@ -66,6 +66,11 @@ class Layout:
         """One segment of what a client saw."""
         return self.records / f"{writer}-{number}.jsonl"
 
+    def part_files(self) -> tuple[Path, ...]:
+        """All files of the parts that are there, but for their digest."""
+        known = (self.parts, self.pickled, self.offsets, self.table)
+        return tuple(path for path in known if path.is_file())
+
     def folders(self) -> tuple[Path, ...]:
         """What workers and clients write into."""
         return (self.results, self.commits, self.attempts, self.records, self.logs)

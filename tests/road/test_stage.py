@@ -1,10 +1,12 @@
 """A run's folder: written whole, read by anybody, trusted only where it is one's own."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from kjnb.errors import StageError
 from kjnb.model.partition import partition
+from kjnb.stage import parts
 from kjnb.stage.folder import Stage
 from kjnb.worker.layout import Layout
 from tests.road.stages import frame, put, work
@@ -33,16 +35,42 @@ def test_no_file_beside_is_left(tmp_path):
 
 def test_parts_that_are_there_are_not_written_again(tmp_path):
     stage = put(tmp_path / "run", "1", partition(frame(), 3))
-    parts = Layout(stage.root).parts
-    first = parts.stat().st_ino
+    written = Layout(stage.root).parts
+    first = written.stat().st_ino
     put(stage.root, "2", partition(frame(), 3))
-    assert parts.stat().st_ino == first
+    assert written.stat().st_ino == first
     put(stage.root, "2", partition(frame(), 4))
-    second = parts.stat().st_ino
+    second = written.stat().st_ino
     assert second != first
     put(stage.root, "2", partition(frame().assign(n=1), 4))
-    assert parts.stat().st_ino != second
+    assert written.stat().st_ino != second
     assert stage.part(0).n.tolist() == [1, 1, 1]
+
+
+def test_a_run_that_is_run_again_has_its_parts_from_the_one_set_aside(tmp_path):
+    data = partition(frame().assign(sets=[{n} for n in range(12)]), 3)
+    stage = put(tmp_path / "run", "1", data)
+    first = Layout(stage.root).parts.stat().st_ino
+    aside = stage.set_aside()
+    put(stage.root, "2", data)
+    assert Layout(stage.root).parts.stat().st_ino == first
+    Stage.at(aside).delete()
+    assert stage.part(2).equals(data[2])
+    assert stage.index_table()["rows"].tolist() == [4, 4, 4]
+    stage.set_aside()
+    put(stage.root, "2", partition(frame(), 3))
+    assert Layout(stage.root).parts.stat().st_ino != first
+    assert stage.part(2).equals(frame().iloc[8:])
+
+
+def test_bytes_behind_a_missing_value_do_not_make_other_parts(tmp_path):
+    def digest(behind):
+        values = np.array([1, 2, behind, 4])
+        column = pd.arrays.IntegerArray(values, np.array([False, False, True, False]))
+        return parts.digest(partition(pd.DataFrame({"n": column}), 2))
+
+    assert digest(7) == digest(8)
+    assert digest(7) != parts.digest(partition(pd.DataFrame({"n": pd.array([1, 2, 7, None], "Int64")}), 2))
 
 
 def test_index_table_and_task_come_from_the_stage(tmp_path):
