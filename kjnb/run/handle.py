@@ -87,7 +87,7 @@ class Run:
 
     def index_table(self) -> pd.DataFrame:
         """One row an index: index, key or first and last label, rows, bytes."""
-        return self.stage.index_table()
+        return self.stage.index_table(trust=self._trust)
 
     def now(self) -> float:
         """Seconds since the epoch on the clock that `state`'s times are from."""

@@ -141,10 +141,11 @@ class Stage:
         with self._errors("cannot be read"):
             return worker.read_part(self._names, index, trust=trust or self.own())
 
-    def index_table(self) -> pd.DataFrame:
+    def index_table(self, *, trust: bool = False) -> pd.DataFrame:
         """One row an index: key or first and last label, rows, bytes."""
         with self._errors("cannot be read"):
-            table: pd.DataFrame = codec.decode_result("arrow", self._names.table.read_bytes(), trust=self.own())
+            content, trusted = self._names.table.read_bytes(), trust or self.own()
+            table: pd.DataFrame = codec.decode_result("arrow", content, trust=trusted)
             return table
 
     # ------------------------------------------------------------ results
@@ -186,7 +187,7 @@ class Stage:
         """The results as one value, in index order: see `kjnb.model.collect`; rows are labelled by key or index."""
         chosen = list(self.committed() if indexes is None else indexes)
         if labels is None:
-            labels = self.labels(chosen)
+            labels = self.labels(chosen, trust=trust)
         contents = [self._content(index) for index in chosen]
         trusted = trust or self.own()
         whole = combine_tables([content for _, content in contents], trust=trusted) if _all_arrow(contents) else None
@@ -195,10 +196,11 @@ class Stage:
         values = [self._decoded(i, kind, content, trusted) for i, (kind, content) in zip(chosen, contents, strict=True)]
         return combine(values, chosen, labels)
 
-    def labels(self, indexes: Sequence[int]) -> pd.Index:
+    def labels(self, indexes: Sequence[int], *, trust: bool = False) -> pd.Index:
         """What the rows of these indexes are called: their key where each has one, else the index itself."""
         saved = self._json(self._names.about, "the task is gone")
-        by, keys = (codec.unplain(saved[name], trust=self.own()) for name in ("by", "keys"))
+        with self._errors("cannot be read"):
+            by, keys = (codec.unplain(saved[name], trust=trust or self.own()) for name in ("by", "keys"))
         if keys is None:
             return pd.Index(list(indexes), name="index", dtype="int64")
         chosen = [keys[index] for index in indexes]

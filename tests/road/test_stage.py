@@ -184,3 +184,16 @@ def test_another_user_s_parts_with_pickled_columns_need_trust(tmp_path):
     with pytest.raises(StageError, match="trust=True"):
         stage.part(1)
     assert stage.part(1, trust=True).x.tolist() == [{2}]
+
+
+def test_another_user_s_keys_that_are_pickled_need_trust(tmp_path):
+    months = pd.DataFrame({"month": pd.period_range("2013-01", periods=2, freq="M"), "n": [1, 2]})
+    stage = put(tmp_path / "run", "int(part.n.sum())", partition(months, by="month"))
+    for index in range(2):
+        assert work(stage, index, tmp_path / "pod")[0] == 0
+    stage = someone_elses(stage)
+    for read in (stage.collect, stage.index_table):
+        with pytest.raises(StageError, match="trust=True"):
+            read()
+        assert len(read(trust=True)) == 2
+    assert stage.collect(trust=True).to_dict() == {pd.Period("2013-01"): 1, pd.Period("2013-02"): 2}
