@@ -101,14 +101,11 @@ def _same_categories_by_column(frames: list[pd.DataFrame]) -> list[pd.DataFrame]
         dtypes = [frame[name].dtype if name in frame.columns else None for frame in frames]
         if any(dtype != dtypes[0] for dtype in dtypes) and all(isinstance(d, pd.CategoricalDtype) for d in dtypes):
             united = with_same_categories([frame[name] for frame in frames])
-            frames = [
-                frame.assign(**{name: one}) if isinstance(name, str) else _set(frame, name, one)
-                for frame, one in zip(frames, united, strict=True)
-            ]
+            frames = [_with(frame, name, one) for frame, one in zip(frames, united, strict=True)]
     return frames
 
 
-def _set(frame: pd.DataFrame, name: Any, column: pd.Series[Any]) -> pd.DataFrame:
+def _with(frame: pd.DataFrame, name: Any, column: pd.Series[Any]) -> pd.DataFrame:
     copy = frame.copy(deep=False)
     copy[name] = column
     return copy
@@ -133,18 +130,17 @@ def with_same_categories(series: list[pd.Series[Any]]) -> list[pd.Series[Any]]:
 def combine_tables(contents: list[bytes], *, trust: bool) -> pd.DataFrame | None:
     """Frames of the same shape as one, columns joined in Arrow; None where pandas has to look at each."""
     tables = [codec.read_table(content) for content in contents]
-    meta = tables[0][0]
-    if "series" in meta or any(
-        about["ways"] != meta["ways"] or about["columns"] != meta["columns"] for about, _, _ in tables
-    ):
-        return None
-    if any(way["way"] == "pickle" for way in meta["ways"]) or any(
-        about["attrs"] != meta["attrs"] for about, _, _ in tables
-    ):
-        return None
-    if any(not batch.schema.equals(tables[0][1].schema) for _, batch, _ in tables):
-        return None
-    return _joined(tables, trust=trust)
+    return _joined(tables, trust=trust) if _alike(tables) else None
+
+
+def _alike(tables: list[tuple[dict[str, Any], pa.RecordBatch, bytes]]) -> bool:
+    """Frames whose columns, attrs and ways of travelling are the same, and none of them by pickle."""
+    meta, first, _ = tables[0]
+    plain = "series" not in meta and all(way["way"] != "pickle" for way in meta["ways"])
+    return plain and all(
+        all(about[what] == meta[what] for what in ("ways", "columns", "attrs")) and batch.schema.equals(first.schema)
+        for about, batch, _ in tables
+    )
 
 
 def _joined(tables: list[tuple[dict[str, Any], pa.RecordBatch, bytes]], *, trust: bool) -> pd.DataFrame:

@@ -131,3 +131,25 @@ def test_nothing_gives_none():
 def test_a_mixture_names_the_first_odd_index(values, said):
     with pytest.raises(TypeError, match=said + r"[\s\S]*run\.results\(\)"):
         collected(*values)
+
+
+def test_columns_of_the_same_name_stand_side_by_side():
+    twice = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    pd.testing.assert_frame_equal(collected(twice, twice), pd.concat([twice, twice]))
+
+
+def test_categories_are_united_whatever_the_column_is_called():
+    frames = [pd.DataFrame({7: pd.Categorical([word])}) for word in ("a", "b")]
+    together = collected(*frames)
+    assert together[7].dtype == pd.CategoricalDtype(["a", "b"])
+    assert together[7].tolist() == ["a", "b"]
+
+
+def test_two_orders_have_no_union():
+    frames = [pd.DataFrame({"c": pd.Categorical([word], ordered=True)}) for word in ("a", "b")]
+    pd.testing.assert_frame_equal(collected(*frames), pd.concat(frames))
+
+
+def test_series_are_not_joined_as_frames():
+    contents = [codec.encode_result(pd.Series([1, 2], name="s"))[1]] * 2
+    assert combine_tables(contents, trust=True) is None
