@@ -13,6 +13,7 @@ from kjnb.embedded.controllers.indexes import parse, total
 from kjnb.embedded.controllers.job_pods import index_of, tracked, uid
 from tests.embedded.job_words import job
 from tests.embedded.simulation import Simulation
+from tests.rounds import rounds
 
 
 class Crash(BaseException):
@@ -181,7 +182,7 @@ def members(text):
 
 
 JobMachine.TestCase.settings = settings(
-    max_examples=300,
+    max_examples=rounds(300, 3_000),
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.generate],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from kjnb.model.attempts import Phase, Shelf
 from kjnb.model.state import AttemptSeen, CommitSeen, Relisted, ResultLost, RunState, State, attempt_seen, reduce
 from tests.model.facts import COMPLETE, FAILED, START, account, job, pod, pods, run
+from tests.rounds import rounds
 
 Q, S, R, T, OK, F, L = State
 
@@ -216,7 +217,7 @@ def assert_equal(one: RunState, other: RunState):
     assert repr(one.failures) == repr(other.failures)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(150, 3_000), deadline=None)
 @given(facts_of_a_run())
 def test_order_and_repetition_do_not_matter(case):
     completions, facts, shuffled = case
@@ -226,7 +227,7 @@ def test_order_and_repetition_do_not_matter(case):
     assert reduce(one, shuffled) is one
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100, 2_000), deadline=None)
 @given(facts_of_a_run(), st.data())
 def test_batches_may_be_cut_anywhere(case, data):
     completions, _, facts = case

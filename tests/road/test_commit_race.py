@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from kjnb.worker.layout import Layout, TornError, commit, link, read_commit, read_result
+from tests.rounds import rounds
 
-RACES = 1_000
+RACES = rounds(1_000, 10_000)
 RACER = Path(__file__).with_name("racer.py")
 
 
