@@ -48,14 +48,15 @@ def known_names() -> list[str]:
 
 
 def find(ask: Ask, session: Session) -> tuple[Run, str]:
-    """The run that is meant, and its name as a line's beginning if it was not said."""
+    """The run that is meant, and its name as a line's beginning if it was not said.
+
+    A run that was only guessed is looked at and not remembered: a `stop` after it must not take it for the one meant.
+    """
     cluster = session.connect(ask.options.context) if ask.options.context else None
-    if ask.name:
-        run, said = attach(ask.name, cluster=cluster), True
-    else:
-        run, said = attach(_last(ask, session), cluster=cluster), False
-    session.last_run = run.name
-    return run, "" if said else f"{run.name}: "
+    guessed = not ask.name and not session.last_run
+    run = attach(ask.name or _last(ask, session), cluster=cluster)
+    session.last_run = None if guessed else run.name
+    return run, "" if ask.name else f"{run.name}: "
 
 
 def _last(ask: Ask, session: Session) -> str:

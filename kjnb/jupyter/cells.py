@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import keyword
 import os
 import re
 from typing import Any
@@ -12,19 +13,20 @@ import pandas as pd
 
 from kjnb import grammar
 from kjnb.connect import Session
-from kjnb.errors import DataError, UsageError
+from kjnb.errors import DataError, TaskError, UsageError
 from kjnb.jupyter.monitor import Monitor, monitor
 from kjnb.model.partition import Partitions
 from kjnb.model.spec import JobSpec
 from kjnb.run.handle import Run
 from kjnb.run.launch import plan, submit
+from kjnb.task import cellcode
 from kjnb.task.task import Task
 
 
 def run_cell(shell: Any, session: Session, line: str, body: str) -> None:
     """Read the line, launch the body over the frame, show the view; wait if the line says so."""
     names = shell.user_ns
-    unbind(names, line)
+    unbind(names, line, body)
     asked = grammar.read_cell(line)
     if asked.options.help:
         print(grammar.cell_parser().format_help())  # noqa: T201 - help is for reading
@@ -129,11 +131,52 @@ def frame_name(source: str, names: dict[str, Any]) -> str | None:
     return next((name for name in said if isinstance(names.get(name), pd.DataFrame | Partitions)), None)
 
 
-def unbind(names: dict[str, Any], line: str) -> None:
-    """Take --out's and --result's names away before anything can fail, so that no old value is taken for a new one."""
-    for flag, name in re.findall(r"\s--(out|result)[=\s]+(\S+)", f" {line}"):
-        if not name.isidentifier():
-            raise UsageError(
-                f"--{flag} {name}: no name a value can have", fix=f"--{flag} {re.sub(r'[^0-9A-Za-z_]', '_', name)}"
-            )
+def unbind(names: dict[str, Any], line: str, body: str) -> None:
+    """Take --out's and --result's names away before anything can fail, so that no old value is taken for a new one.
+
+    A name that the cell itself needs is refused and kept: it may be the only reference to somebody's data.
+    """
+    said = targets(line)
+    if len(set(said.values())) < len(said):
+        raise UsageError(f"--out and --result both name {said['out']!r}", fix=f"--result {said['out']}_result")
+    for flag, name in said.items():
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise UsageError(f"--{flag} {name!r} is no name a value can have", fix=f"--{flag} {near_name(name)}")
+        if name in names and name in needed(line, body):
+            what = f"--{flag} {name}: the cell itself uses {name}, which would be lost"
+            raise UsageError(what, fix=f"--{flag} {name}_{flag}")
+    for name in said.values():
         names.pop(name, None)
+
+
+def targets(line: str) -> dict[str, str]:
+    """What --out and --result name, also in a line that cannot be read further."""
+    rest = grammar.cut(line)[1]
+    try:
+        words = grammar.split(rest)
+    except UsageError:
+        words = rest.split()
+    found = {}
+    for flag in ("out", "result"):
+        for word, after in zip(words, [*words[1:], ""], strict=True):
+            name = after if word == f"--{flag}" else word.partition("=")[2] if word.startswith(f"--{flag}=") else ""
+            if name and not name.startswith("-"):
+                found[flag] = name
+    return found
+
+
+def needed(line: str, body: str) -> set[str]:
+    """The notebook's names that FRAME and the body read; of a body that cannot be read, none."""
+    try:
+        reads = set(cellcode.analyse(body, "<cell>", result="", no_result=True).reads)
+    except TaskError:
+        reads = set()
+    frame = grammar.cut(line)[0]
+    tree = ast.parse(frame, mode="eval") if grammar.is_expression(frame) else ast.Module([], [])
+    return reads | {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def near_name(text: str) -> str:
+    """The nearest text that is a name."""
+    name = re.sub(r"\W", "_", text)
+    return f"{name}_" if keyword.iskeyword(name) else name if name.isidentifier() else f"_{name}"

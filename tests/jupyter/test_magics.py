@@ -108,6 +108,24 @@ def test_a_failed_launch_leaves_no_old_value(shell):
     assert not {"run", "delays"} & set(shell.user_ns)
 
 
+@pytest.mark.parametrize(
+    ("line", "body", "says"),
+    [
+        ("flights --partitions 2 --result flights", "len(part)", "--result flights_result"),
+        ("flights[flights.delay > numbers[0]] --partitions 2 --out numbers", "len(part)", "--out numbers_out"),
+        ("flights --partitions 2 --result numbers", "len(part) + len(numbers)", "--result numbers_result"),
+        ("flights --partitions 2 --out same --result same", "len(part)", "both name 'same'"),
+        ("flights --partitions 2 --out for", "len(part)", "--out for_"),
+        ("flights --partitions 2 --out 1st", "len(part)", "--out _1st"),
+        ("flights --partitions 2 --result 'a b'", "len(part)", "--result a_b"),
+    ],
+)
+def test_a_target_never_takes_what_the_cell_needs(shell, line, body, says):
+    shell.user_ns["same"] = 1
+    assert says in refused(shell, line, body)
+    assert {"flights", "numbers", "same"} <= set(shell.user_ns)
+
+
 def test_wait_raises_and_the_verbs_tell_why(shell, capsys):
     body = "if part.carrier.iloc[0] == 'C':\n    print('so far')\n    part.carier\npart.delay.sum()"
     with pytest.raises(kjnb.RunFailed) as caught:
@@ -146,6 +164,7 @@ def test_stop_does_not_guess_after_a_restart(shell):
     assert "does not guess" in refused_line(shell, "stop")
     assert "does not guess" in refused_line(shell, "delete")
     shell.run_line_magic("kjob", "status")
+    assert "does not guess" in refused_line(shell, "stop")  # what status showed was a guess, too
 
 
 def test_delete_then_attach_from_the_stage(shell, capsys):
