@@ -7,6 +7,7 @@ next launch or attach finishes or removes.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 import sys
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 from kjnb.cluster.client import Cluster
 from kjnb.cluster.dropped import dropped, since
 from kjnb.connect import SESSION, owner
-from kjnb.errors import ClusterError, Conflict, NotFound, Unreachable, UsageError
+from kjnb.errors import ClusterError, Conflict, NotFound, StageError, Unreachable, UsageError
 from kjnb.model import sizing
 from kjnb.model.fingerprint import fingerprint
 from kjnb.model.manifest import Site, manifest
@@ -244,14 +245,16 @@ def _names(things: Any) -> list[str]:
 
 
 def _known(wanted: Wanted, *, ask: bool) -> Known:
-    """Look who has the name; the cluster need not be asked when there is no stage: creating the Job will tell."""
-    facts = wanted.stage.facts() if wanted.stage.exists() else None
-    if facts is None and not ask:
+    """Look who has the name; the cluster need not be asked when there is no stage: creating the Job will tell.
+
+    The stage is read after the Job: a launch writes it before it resumes the Job, so a Job that runs has one.
+    """
+    if not ask and not wanted.stage.exists():
         return Known(None, None)
-    try:
-        return Known(wanted.cluster.get("jobs", wanted.name), facts)
-    except NotFound:
-        return Known(None, facts)
+    job = None
+    with contextlib.suppress(NotFound):
+        job = wanted.cluster.get("jobs", wanted.name)
+    return Known(job, wanted.stage.facts() if wanted.stage.exists() else None)
 
 
 def _body(wanted: Wanted) -> Json:
@@ -275,14 +278,15 @@ def _body(wanted: Wanted) -> Json:
 def _create(wanted: Wanted) -> Run | None:
     """Create the Job, and everything of it; None if somebody else got the name meanwhile."""
     body = _body(wanted)
-    try:
-        job, _ = wanted.cluster.create("jobs", body)
-    except (Conflict, Unreachable) as error:
-        mine = _mine(wanted, error)
-        if mine is None:
-            return None
-        job = mine
-    return _complete(wanted, job, body)
+    with unfinished.at_work(wanted.id):
+        try:
+            job, _ = wanted.cluster.create("jobs", body)
+        except (Conflict, Unreachable) as error:
+            mine = _mine(wanted, error)
+            if mine is None:
+                return None
+            job = mine
+        return _complete(wanted, job, body)
 
 
 def _mine(wanted: Wanted, error: ClusterError) -> Json | None:
@@ -303,7 +307,8 @@ def _complete(wanted: Wanted, job: Json, body: Json | None, *, note: str = "") -
             _compare(wanted, job, body)
         told = wanted.stage.put(wanted.task, wanted.parts, wanted.facts(job))
     except BaseException:
-        unfinished.remove(wanted.cluster, job, wanted.stage)
+        with contextlib.suppress(ClusterError, StageError, OSError):  # the next launch or attach removes it
+            unfinished.remove(wanted.cluster, job, wanted.stage)
         raise
     unfinished.resume(wanted.cluster, job)
     _enter(wanted)
@@ -353,13 +358,18 @@ def _answer(wanted: Wanted, known: Known, *, fresh: bool, replace: bool) -> Run 
 
 def _finish(wanted: Wanted, job: Json) -> Run | None:
     """Finish a launch that was cut off, if it is this one; else take it away. One still under way is waited for."""
-    if unfinished.is_under_way(job, wanted.cluster.clock.now()):
-        unfinished.wait_while_under_way(wanted.cluster, wanted.name)
+    cluster = wanted.cluster
+    if unfinished.is_under_way(job, cluster.clock.now()):
+        unfinished.wait_while_under_way(cluster, wanted.name)
         return None
-    if unfinished.annotation(job, unfinished.FINGERPRINT) == wanted.fingerprint:
-        return _complete(wanted, job, None, note=f"finished the launch of {wanted.name}, which had been cut off")
-    unfinished.remove(wanted.cluster, job, wanted.stage)
-    return None
+    with unfinished.at_work(unfinished.annotation(job, unfinished.LAUNCH)) as free:
+        mine = unfinished.claim(cluster, job) if free else None
+        if mine is None:
+            return None
+        if unfinished.annotation(mine, unfinished.FINGERPRINT) == wanted.fingerprint:
+            return _complete(wanted, mine, None, note=f"finished the launch of {wanted.name}, which had been cut off")
+        unfinished.remove(cluster, mine, wanted.stage)
+        return None
 
 
 def _attach(wanted: Wanted, known: Known) -> Run:

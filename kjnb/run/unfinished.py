@@ -6,13 +6,17 @@ nobody does that to a launch still under way, the Job names the process that lau
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from kjnb.cluster.client import Cluster
+from kjnb.errors import Conflict, NotFound
 from kjnb.stage.folder import Stage
 
 LAUNCH = "kjnb.dev/launch"
@@ -21,6 +25,8 @@ LAUNCHER = "kjnb.dev/launcher"  # host/pid/start of the process
 LAUNCHED = "kjnb.dev/launched"  # set by the same request that resumes
 ELSEWHERE_SECONDS = 900  # a launcher on another machine has this long
 Json = dict[str, Any]
+_HERE: set[str] = set()  # the launches that threads of this process are at
+_LOCK = threading.Lock()
 
 
 def launcher() -> str:
@@ -28,6 +34,28 @@ def launcher() -> str:
     import psutil
 
     return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+
+
+@contextlib.contextmanager
+def at_work(launch: str) -> Iterator[bool]:
+    """Let the other threads of this process know that a launch is under way; False if one of them is at it."""
+    with _LOCK:
+        free = launch not in _HERE
+        _HERE.add(launch)
+    try:
+        yield free
+    finally:
+        if free:
+            _HERE.discard(launch)
+
+
+def claim(cluster: Cluster, job: Json) -> Json | None:
+    """Take over a launch that was cut off; None if somebody else did, or if the Job is not as it was any more."""
+    mine = {"resourceVersion": job["metadata"]["resourceVersion"], "annotations": {LAUNCHER: launcher()}}
+    try:
+        return cluster.patch("jobs", job["metadata"]["name"], {"metadata": mine})
+    except (Conflict, NotFound):
+        return None
 
 
 def annotation(job: Json, name: str) -> str:
@@ -49,11 +77,11 @@ def is_under_way(job: Json, now: float) -> bool:
     if host != socket.gethostname():
         created = datetime.fromisoformat(job["metadata"]["creationTimestamp"]).timestamp()
         return now - created < ELSEWHERE_SECONDS
-    if not pid.isdigit() or int(pid) == os.getpid():
-        return False
+    if pid == str(os.getpid()):
+        return annotation(job, LAUNCH) in _HERE
     try:
         return f"{psutil.Process(int(pid)).create_time():.2f}" == start
-    except psutil.Error:
+    except (psutil.Error, ValueError):
         return False
 
 
@@ -65,10 +93,12 @@ def resume(cluster: Cluster, job: Json) -> None:
 
 def remove(cluster: Cluster, job: Json, stage: Stage) -> None:
     """Take away a Job that never ran, and what there is of its stage."""
-    mine = not stage.exists() or stage.facts().get("launch") == annotation(job, LAUNCH)
-    if stage.root.exists() and mine and not stage.committed():
-        stage.delete()
-    cluster.delete("jobs", job["metadata"]["name"], uid=job["metadata"]["uid"])
+    try:
+        mine = not stage.exists() or stage.facts().get("launch") == annotation(job, LAUNCH)
+        if stage.root.exists() and mine and not stage.committed():
+            stage.delete()
+    finally:
+        cluster.delete("jobs", job["metadata"]["name"], uid=job["metadata"]["uid"])
 
 
 def settle(cluster: Cluster, job: Json, stage: Stage) -> bool:
@@ -82,8 +112,6 @@ def settle(cluster: Cluster, job: Json, stage: Stage) -> bool:
 
 def wait_while_under_way(cluster: Cluster, name: str, seconds: float = 60.0) -> Json | None:
     """Give another process's launch time to come to its end; returns the Job then, None if it went away."""
-    from kjnb.errors import NotFound
-
     limit = time.monotonic() + seconds
     while True:
         try:

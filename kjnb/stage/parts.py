@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import pickle
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -190,7 +191,7 @@ def _first_bad(values: Any) -> int:
 
 def aside(path: Path, write_to: Callable[[Path], T]) -> T:
     """Write beside and rename, so that a reader sees the whole file or none."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # of this thread of this process on this machine
     try:
         given = write_to(beside)
         os.replace(beside, path)
