@@ -21,16 +21,17 @@ from typing import Any
 import numpy as np
 
 from kjnb.errors import KjnbError, UsageError
-from kjnb.model.indexes import indexes_text
 from kjnb.model.options import arguments_of
 from kjnb.run.handle import Run
 from kjnb.stage.folder import Stage
 from kjnb.view import chart, sections, text
+from kjnb.view.labels import named
 from kjnb.view.timeline import timeline
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.ipynb"
 FIGURE = "application/vnd.plotly.v1+json"
 KERNEL = "kjnb-report"
+WIDTH = 1032  # of the page's text, in pixels
 SECONDS = 600  # more than any report needs; a hanging kernel must not hang the caller
 
 
@@ -126,7 +127,7 @@ class Page:
 
     def index_map(self) -> Any:
         """One cell an index, and what was completed and failed over time."""
-        return Figure(chart.figure(self.state, self.timeline, self._names()))
+        return Figure(chart.figure(self.state, self.timeline, self.run.labels, width=WIDTH))
 
     def durations(self) -> Any:
         """How long attempts took."""
@@ -135,13 +136,17 @@ class Page:
     def slowest(self) -> Any:
         """The durations in words, and the slowest attempts."""
         words = html.escape(sections.durations_text(self.attempts))
-        return shown(f"<p>{words}</p><h3>Slowest attempts</h3>{sections.slowest(self.attempts, self._labels())}")
+        return shown(f"<p>{words}</p><h3>Slowest attempts</h3>{sections.slowest(self.attempts, self.run.labels)}")
 
     def failures(self) -> Any:
         """What failed, by group, each with its first traceback and the end of its log."""
         table = self.run.failures
         groups = [
-            (str(group), indexes_text(rows["index"].tolist()), dict(zip(rows.columns, rows.iloc[0], strict=True)))
+            (
+                str(group),
+                named(rows["index"].tolist(), self.run.labels),
+                dict(zip(rows.columns, rows.iloc[0], strict=True)),
+            )
             for group, rows in table.groupby("group", sort=False)
         ]
         return shown(sections.failures(groups))
@@ -173,16 +178,6 @@ class Page:
     def _task(self) -> dict[str, Any]:
         path = self.run.stage.root / "task.json"
         return dict(json.loads(path.read_text())) if path.exists() else {}
-
-    def _names(self) -> list[str]:
-        found = self._labels()
-        return [found.get(index, "") for index in range(self.run.completions)]
-
-    def _labels(self) -> dict[int, str]:
-        """What each index stands for: its key, or its first and last row label."""
-        table = self.run.index_table()
-        words = table.drop(columns=["index", "rows", "bytes"], errors="ignore").astype(str)
-        return {int(i): " – ".join(row) for i, row in zip(table["index"], words.to_numpy(), strict=True)}
 
 
 def _moment(seconds: float | None) -> str:

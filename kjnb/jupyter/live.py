@@ -5,6 +5,7 @@ Only traits are set, from the monitor's one thread; nothing here asks a cluster 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -16,17 +17,19 @@ from kjnb.view import chart, text
 from kjnb.view.timeline import Timeline
 
 # As long as this widget stands in a page, the static output beside it is its heading only: one picture is enough.
-ONE_PICTURE = """<style>
-.jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) { display: none !important }
+ONE_PICTURE = f"""<style>
+.kjnb-monitor {{ max-width: {chart.WIDTH}px }}
+.jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) {{ display: none !important }}
 </style>"""
 
 
 class LiveView:
     """The widgets of one view, found in a page by class: kjnb-monitor, kjnb-line, kjnb-chart, kjnb-failures."""
 
-    def __init__(self, state: RunState, timeline: Timeline) -> None:
-        self._drawn = chart.figure(state, timeline)
-        self.figure: Any = go.FigureWidget(self._drawn)
+    def __init__(self, state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> None:
+        self._labels, self._named = labels, chart.names(state.completions, labels)
+        self._drawn = self._draft(state, timeline)
+        self.figure: Any = go.FigureWidget(data=self._drawn[0], layout=self._drawn[1])
         self.figure._config = {"responsive": True, "displayModeBar": False}
         self.figure.layout.autosize = True  # every message that touches the layout fits it to the cell
         self.line = _classed(ipywidgets.HTML(), "kjnb-line")
@@ -45,18 +48,21 @@ class LiveView:
 
     def draw(self, state: RunState, timeline: Timeline) -> None:
         """Show another state: one message for the chart, and only what differs."""
-        fresh = chart.figure(state, timeline)
+        old_data, old_layout = self._drawn
+        data, layout = self._drawn = self._draft(state, timeline)
         with self.figure.batch_update():
-            for shown, before, after in zip(self.figure.data, self._drawn.data, fresh.data, strict=True):
-                shown.update(_changed(before.to_plotly_json(), after.to_plotly_json()), overwrite=True)
-            self.figure.layout.update(_changed(self._drawn.layout.to_plotly_json(), fresh.layout.to_plotly_json()))
-        self._drawn = fresh
+            for shown, before, after in zip(self.figure.data, old_data, data, strict=True):
+                shown.update(_changed(before, after), overwrite=True)
+            self.figure.layout.update(_changed(old_layout, layout))
         self.say(state, timeline)
+
+    def _draft(self, state: RunState, timeline: Timeline) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        return chart.traces(state, timeline, self._named), chart.layout(state, timeline)
 
     def say(self, state: RunState, timeline: Timeline) -> None:
         """The words alone: they move with the time, too."""
         self.line.value = ONE_PICTURE + text.line_html(state, timeline)
-        self.failures.value = text.failures_html(state, timeline)
+        self.failures.value = text.failures_html(state, timeline, self._labels)
         self._fit()
 
     def _fit(self) -> None:

@@ -67,7 +67,7 @@ class Monitor:
         from kjnb.jupyter.live import LiveView
 
         self._context = frontend.widget_context()
-        self.live = self._context.run(LiveView, state, self._timeline(state))
+        self.live = self._context.run(LiveView, state, self._timeline(state), self.run.labels)
         self._place = DisplayHandle()
         self._place.display(self.live.bundle(), raw=True)
         self._drawn = state
@@ -108,7 +108,7 @@ class Monitor:
 
     def _picture(self, state: RunState) -> None:
         as_of = "" if state.over else time.strftime("%H:%M:%S", time.localtime(self._clock()))
-        self._static.show(static.bundle(state, self._timeline(state), as_of))
+        self._static.show(static.bundle(state, self._timeline(state), as_of, self.run.labels))
 
     def _end(self) -> None:
         self.over.set()

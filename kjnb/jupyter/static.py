@@ -6,6 +6,7 @@ model for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from IPython.display import DisplayHandle
@@ -29,10 +30,10 @@ def due(shown: float, updated: float, now: float) -> bool:
     return now - updated >= (EAGER if now - shown < EAGER_FOR else PATIENT)
 
 
-def bundle(state: RunState, timeline: Timeline, as_of: str) -> dict[str, str]:
+def bundle(state: RunState, timeline: Timeline, as_of: str, labels: Sequence[str] | None = None) -> dict[str, str]:
     """The MIME bundle: a line of text, and HTML with a picture. `as_of` is a time of day, or "" at the end."""
-    page = NO_ORPHAN + text.html(state, timeline, as_of)
-    return {"text/plain": text.plain(state, timeline, as_of), "text/html": page}
+    page = NO_ORPHAN + text.html(state, timeline, as_of, labels)
+    return {"text/plain": text.plain(state, timeline, as_of, labels), "text/html": page}
 
 
 class StaticOutput:

@@ -18,13 +18,14 @@ LONGEST_MESSAGE = 500
 
 
 class Phase(IntEnum):
-    """How far an attempt came; STOPPED is a pod that was taken away before it ended by itself."""
+    """How far an attempt came; WAITING is a pod without a node, STOPPED one that was taken away before its end."""
 
-    STARTING = 1
-    RUNNING = 2
-    STOPPED = 3
-    FAILED = 4
-    SUCCEEDED = 5
+    WAITING = 1
+    STARTING = 2
+    RUNNING = 3
+    STOPPED = 4
+    FAILED = 5
+    SUCCEEDED = 6
 
 
 class State(IntEnum):
@@ -49,7 +50,7 @@ class Attempt(NamedTuple):
     uid: str = ""
     job: int = -1
     rv: int = -1
-    phase: Phase = Phase.STARTING
+    phase: Phase = Phase.WAITING
     created: float = float("nan")
     started: float = float("nan")
     finished: float = float("nan")
@@ -117,7 +118,9 @@ def phase_of(fact: PodSeen) -> Phase:
         return Phase.STOPPED if fact.deleting and fact.exit_code in (None, 137, 143) else Phase.FAILED
     if fact.gone:
         return Phase.STOPPED
-    return Phase.RUNNING if fact.phase == "Running" else Phase.STARTING
+    if fact.phase == "Running":
+        return Phase.RUNNING
+    return Phase.STARTING if fact.node else Phase.WAITING
 
 
 def known(value: float | None) -> float:

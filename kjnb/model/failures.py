@@ -9,7 +9,6 @@ import numpy as np
 
 from kjnb.model.attempts import Attempt, Phase, State
 from kjnb.model.facts import AttemptSeen
-from kjnb.model.indexes import indexes_text
 
 if TYPE_CHECKING:
     from kjnb.model.runstate import RunState
@@ -46,11 +45,6 @@ class Group(NamedTuple):
     indexes: tuple[int, ...]
     message: str
     traceback: str
-
-    @property
-    def text(self) -> str:
-        """The group in one line: "KeyError: 'carier', line 2: indexes 0-15"."""
-        return f"{self.group}: {indexes_text(self.indexes)}"
 
 
 def failures_of(state: RunState) -> list[Failure]:

@@ -47,7 +47,7 @@ class RunState:
 
     `states` holds State values, `tries` counts attempts through all Jobs, `started` and `finished` are epoch seconds
     of the attempt that counts (the one that succeeded, else the latest), NaN where unknown. `outcome` is "" until the
-    run is `over`, then "succeeded", "failed" or "stopped".
+    run is `over`, then "succeeded", "failed" or "stopped". `launched` is when its client began to launch it, if known.
     """
 
     name: str
@@ -72,9 +72,16 @@ class RunState:
     packed: npt.NDArray[Any]
     shelf: Shelf
     firsts: Mapping[str, AttemptSeen]
+    launched: float | None = None
 
     @classmethod
-    def new(cls, name: str, completions: int, index_maps: Mapping[str, tuple[int, ...] | None]) -> RunState:
+    def new(
+        cls,
+        name: str,
+        completions: int,
+        index_maps: Mapping[str, tuple[int, ...] | None],
+        launched: float | None = None,
+    ) -> RunState:
         """A run of which nothing is known yet.
 
         `index_maps` names its Jobs in the order of their making: None where completion index and the run's index are
@@ -106,6 +113,7 @@ class RunState:
             packed=packed,
             shelf=Shelf.of(completions),
             firsts={},
+            launched=launched,
         )
 
     def with_job(self, name: str, indexes: tuple[int, ...] | None) -> RunState:
@@ -135,9 +143,14 @@ class RunState:
 
     @property
     def first(self) -> float | None:
-        """When the run's first Job or attempt started."""
+        """When the run's first Job or attempt started.
+
+        Clusters tell whole seconds; if the launch began within that second, its own moment is nearer to the truth.
+        """
         times = [fact.started for fact in self.seen.values() if fact.started is not None]
-        return least([*times, np.fmin.reduce(self.started, initial=np.nan)])
+        told = least([*times, np.fmin.reduce(self.started, initial=np.nan)])
+        is_within = told is not None and self.launched is not None and told <= self.launched < told + 1
+        return self.launched if is_within else told
 
     @property
     def last(self) -> float | None:
@@ -244,6 +257,7 @@ def states_of(state: RunState, done: Flags, refused: Flags) -> npt.NDArray[np.ui
     over, waiting, owner = job_flags(state)
     phases = np.where((state.homes >= 0) & (state.homes < owner), 0, state.phases)
     states = np.zeros(state.completions, dtype=np.uint8)
+    states[(phases == Phase.WAITING) & (state.tries > 1)] = State.RETRYING
     states[phases == Phase.STARTING] = State.STARTING
     states[phases == Phase.RUNNING] = State.RUNNING
     states[(phases == Phase.STOPPED) & ~waiting] = State.RETRYING

@@ -108,7 +108,8 @@ class Follower:
         """Start from what the stage knows; then, unless that is the end, hear what the cluster says."""
         names = {job["name"]: job.get("indexes") for job in self._facts["jobs"]}
         maps = {name: None if given is None else tuple(given) for name, given in names.items()}
-        self._state = RunState.new(self._facts["name"], int(self._facts["plan"]["completions"]), maps)
+        completions, launched = int(self._facts["plan"]["completions"]), self._facts.get("created")
+        self._state = RunState.new(self._facts["name"], completions, maps, launched)
         self._reduce(stage_facts(self.stage))
         if self._gone or self._facts.get("deleted"):
             self._reduce([Relisted("jobs", None, frozenset()), Relisted("pods", None, frozenset())])

@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -88,6 +89,16 @@ class Run:
     def index_table(self) -> pd.DataFrame:
         """One row an index: index, key or first and last label, rows, bytes."""
         return self.stage.index_table(trust=self._trust)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """What each index stands for, in a word or two: its key, or its first and last row label; "" if not known."""
+        from kjnb.view import labels
+
+        try:
+            return labels.labels(self.index_table())
+        except (StageError, OSError):  # pickled by somebody else, or no longer there: the view has its numbers still
+            return [""] * self.completions
 
     def now(self) -> float:
         """Seconds since the epoch on the clock that `state`'s times are from."""
@@ -211,7 +222,7 @@ class Run:
     def _repr_html_(self) -> str:
         from kjnb.view import text, timeline
 
-        return text.html(self.state, timeline.timeline(self.state, self.now()))
+        return text.html(self.state, timeline.timeline(self.state, self.now()), labels=self.labels)
 
     # ---- how
 
@@ -312,4 +323,4 @@ def chart(run: Run) -> Any:
     from kjnb.view.timeline import timeline
 
     state = run.state
-    return drawn.figure(state, timeline(state, run.now()))
+    return drawn.figure(state, timeline(state, run.now()), run.labels)

@@ -13,61 +13,72 @@ import numpy as np
 
 from kjnb.model.state import RunState, State
 from kjnb.view.picture import cell_words
-from kjnb.view.theme import COLOURS, FONT, INK, LINE, SHOWN, cells, counted, word
+from kjnb.view.theme import COLOURS, FONT, INK, LINE, SHOWN, columns, counted, word
 from kjnb.view.timeline import Curve, Timeline
 from kjnb.view.words import duration_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-NOMINAL_WIDTH = 900
+WIDTH = 900
 LARGEST_CELL = 26.0
+LEFT, RIGHT = 56, 16
 TOP, BETWEEN, BOTTOM, LINES = 46, 40, 48, 150
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
+Words = list[list[str]]
 
 
-def figure(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> go.Figure:
-    """The figure of a run; `labels` name its indexes ("carrier AA") where the mouse points.
+def figure(
+    state: RunState, timeline: Timeline, labels: Sequence[str] | None = None, *, width: int = WIDTH
+) -> go.Figure:
+    """The figure of a run; `labels` name its indexes where the mouse points, `width` is that of its place in pixels.
 
     Traces: the map, one legend entry for each State, completed, failed.
     """
     import plotly.graph_objects as go
 
-    grid = cells(state)
-    marks = [legend_mark(state, one) for one in SHOWN]
-    curves = [
+    drawn = traces(state, timeline, names(state.completions, labels))
+    return go.Figure(data=drawn, layout=layout(state, timeline, width))
+
+
+def traces(state: RunState, timeline: Timeline, named: Words) -> list[dict[str, Any]]:
+    """The figure's traces as plain values, always the same ones; `named` are the names of the cells."""
+    return [
+        heatmap(state, named),
+        *(legend_mark(state, one) for one in SHOWN),
         line(timeline, timeline.completed, "completed", COLOURS[State.SUCCEEDED], "solid"),
         line(timeline, timeline.failures, "failed", COLOURS[State.FAILED], "dot"),
     ]
-    return go.Figure(data=[heatmap(state, grid, labels), *marks, *curves], layout=layout(state, timeline, grid.shape))
 
 
-def heatmap(state: RunState, grid: Any, labels: Sequence[str] | None) -> dict[str, Any]:
+def names(completions: int, labels: Sequence[str] | None) -> Words:
+    """What each cell is called, for as long as the run lives: "index 7 · LGA"."""
+    told = labels or [""] * completions
+    words = [f"index {i}" + (f" · {html.escape(label, quote=False)}" if label else "") for i, label in enumerate(told)]
+    return shaped(words, "")
+
+
+def heatmap(state: RunState, named: Words) -> dict[str, Any]:
     """The map: one cell an index, row by row from the top left."""
-    names = [f"index {i}" + (f" · {html.escape(labels[i])}" if labels else "") for i in range(state.completions)]
+    width = columns(state.completions)
     return {
         "type": "heatmap",
-        "z": numbers(grid),
-        "customdata": shaped(names, grid.shape),
-        "text": shaped(hover_words(state), grid.shape),
+        "z": shaped(state.states.tolist(), None),
+        "customdata": named,
+        "text": shaped(hover_words(state), ""),
         "hovertemplate": "%{customdata} · %{text}<extra></extra>",
         "hoverongaps": False,
         "colorscale": colour_scale(),
         "zmin": -0.5,
         "zmax": len(State) - 0.5,
         "showscale": False,
-        "xgap": gap(grid.shape[1]),
-        "ygap": gap(grid.shape[1]),
+        "xgap": gap(width),
+        "ygap": gap(width),
         "xaxis": "x",
         "yaxis": "y",
         "name": "",
     }
-
-
-def numbers(grid: Any) -> list[list[int | None]]:
-    """The map's numbers as JSON can say them: a widget's message with a NaN in it is none."""
-    return [[None if value != value else int(value) for value in row] for row in grid.tolist()]
 
 
 def gap(width: int) -> int:
@@ -75,16 +86,17 @@ def gap(width: int) -> int:
     return 2 if width <= 50 else 1 if width <= 125 else 0
 
 
-def shaped(words: list[str], shape: tuple[int, int]) -> list[list[str]]:
-    """One text a cell, row by row; "" where there is no index."""
-    filled = words + [""] * (shape[0] * shape[1] - len(words))
-    return [filled[row * shape[1] : (row + 1) * shape[1]] for row in range(shape[0])]
+def shaped(values: list[Any], nothing: Any) -> list[list[Any]]:
+    """One value a cell, row by row; `nothing` where there is no index, in JSON's words: a message cannot hold a NaN."""
+    width = columns(len(values))
+    filled = values + [nothing] * (-len(values) % width)
+    return [filled[first : first + width] for first in range(0, len(filled), width)]
 
 
 def hover_words(state: RunState) -> list[str]:
     """What each cell says beside its name: "failed · attempt 2 · KeyError: 'carier', line 2"."""
-    plain = {one: word(one, over=state.over) for one in State}
-    words = [plain[State(number)] for number in state.states.tolist()]
+    plain = [word(one, over=state.over) for one in State]
+    words = [plain[number] for number in state.states.tolist()]
     for index in np.flatnonzero(state.tries > 1).tolist():
         words[index] = " · ".join(cell_words(state, index, None)[1:])
     for failure in state.failures:
@@ -135,21 +147,26 @@ def line(timeline: Timeline, curve: Curve, name: str, colour: str, dash: str) ->
     }
 
 
-def layout(state: RunState, timeline: Timeline, shape: tuple[int, int]) -> dict[str, Any]:
-    """Map above, lines below, each as high as it needs; no colours of its own behind them."""
-    map_height = max(LARGEST_CELL, shape[0] * min(LARGEST_CELL, NOMINAL_WIDTH / shape[1]))
+def layout(state: RunState, timeline: Timeline, place: int = WIDTH) -> dict[str, Any]:
+    """Map above, lines below, each as high as it needs in a place so wide; no colours of its own behind them.
+
+    A place that is narrower makes the map smaller: its cells stay squares.
+    """
+    width = columns(state.completions)
+    rows = -(-state.completions // width)
+    map_height = rows * min(LARGEST_CELL, (place - LEFT - RIGHT) / width)
     inner = map_height + BETWEEN + LINES
     lines_top = LINES / inner
     return {
         "height": round(TOP + inner + BOTTOM),
-        "margin": {"l": 56, "r": 16, "t": TOP, "b": BOTTOM},
+        "margin": {"l": LEFT, "r": RIGHT, "t": TOP, "b": BOTTOM},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": INK},
         "hovermode": "closest",
         "dragmode": False,
-        "xaxis": {"range": [-0.5, shape[1] - 0.5], "visible": False, "fixedrange": True},
-        "yaxis": map_axis(shape, lines_top + BETWEEN / inner),
+        "xaxis": {"range": [-0.5, width - 0.5], "visible": False, "fixedrange": True, **SQUARES},
+        "yaxis": map_axis(rows, width, lines_top + BETWEEN / inner),
         "xaxis2": time_axis(timeline),
         "yaxis2": count_axis(state, lines_top),
         "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "xanchor": "left", **QUIET_LEGEND},
@@ -157,18 +174,20 @@ def layout(state: RunState, timeline: Timeline, shape: tuple[int, int]) -> dict[
     }
 
 
+SQUARES = {"scaleanchor": "y", "constrain": "domain", "constraintoward": "left"}
 QUIET_LEGEND = {"itemclick": False, "itemdoubleclick": False, "bgcolor": "rgba(0,0,0,0)"}
 
 
-def map_axis(shape: tuple[int, int], bottom: float) -> dict[str, Any]:
+def map_axis(rows: int, width: int, bottom: float) -> dict[str, Any]:
     """The first index of some rows stands at the left of the map."""
-    every = max(1, -(-shape[0] // 8))
-    rows = list(range(0, shape[0], every))
+    shown = list(range(0, rows, max(1, -(-rows // 8))))
     return {
-        "range": [shape[0] - 0.5, -0.5],
+        "range": [rows - 0.5, -0.5],
         "domain": [bottom, 1],
-        "tickvals": rows,
-        "ticktext": [f"{row * shape[1]:,}" for row in rows],
+        "constrain": "domain",
+        "constraintoward": "top",
+        "tickvals": shown,
+        "ticktext": [f"{row * width:,}" for row in shown],
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,

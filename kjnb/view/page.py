@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kjnb.model.state import RunState
 from kjnb.view import words
+from kjnb.view.labels import group_text
 from kjnb.view.picture import svg
 from kjnb.view.theme import COLOURS, legend
 from kjnb.view.timeline import Timeline
@@ -21,11 +22,11 @@ def line_html(state: RunState, timeline: Timeline) -> str:
     return f"<b>{escaped(state.name)}</b> · {escaped(words.line(state, timeline))}"
 
 
-def failures_html(state: RunState, timeline: Timeline) -> str:
+def failures_html(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> str:
     """Failures by group and the first traceback; "" if nothing failed."""
     if not timeline.groups:
         return ""
-    lines = [f"<li>{escaped(group.text)}</li>" for group in timeline.groups[: words.MOST_GROUPS]]
+    lines = [f"<li>{escaped(group_text(group, labels))}</li>" for group in timeline.groups[: words.MOST_GROUPS]]
     more = len(timeline.groups) - words.MOST_GROUPS
     if more > 0:
         lines.append(f"<li>… and {more:,} more groups: <code>{escaped(f'%kjob failures {state.name}')}</code></li>")
@@ -38,8 +39,8 @@ def traceback_html(timeline: Timeline) -> str:
     told = next((group.traceback for group in timeline.groups if group.traceback), "")
     if not told:
         return ""
-    style = f"{BOX};white-space:pre-wrap;color:inherit;{MONOSPACE}"
-    return f'<pre style="{style}">{escaped(shortened(told.rstrip()))}</pre>'
+    style = f"{BOX};white-space:pre;overflow-x:auto;color:inherit;{MONOSPACE}"
+    return f'<pre style="{style}">{escaped(shortened(words.short_paths(told.rstrip())))}</pre>'
 
 
 def shortened(told: str) -> str:
@@ -65,7 +66,7 @@ def html(state: RunState, timeline: Timeline, as_of: str = "", labels: Sequence[
     """The static output: name and time, picture, failures; while the run goes on also what to type to watch it."""
     when = f" as of {escaped(as_of)}" if as_of else ""
     parts = [f"<div><b>{escaped(state.name)}</b>{when}</div>", f"<div>{escaped(words.line(state, timeline))}</div>"]
-    parts += [legend_html(state), svg(state, timeline, labels), failures_html(state, timeline)]
+    parts += [legend_html(state), svg(state, timeline, labels), failures_html(state, timeline, labels)]
     if not state.over:
         parts += [f'<div style="{MONOSPACE}">{escaped(words.watch_line(state))}</div>']
     return f'<div class="kjnb-static" style="max-width:900px;font-size:13px;line-height:1.4">{"".join(parts)}</div>'

@@ -33,7 +33,7 @@ def svg(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%"',
         f'style="max-width:{WIDTH}px;display:block" role="img" aria-label="{title}">',
-        bar(state),
+        bar(state, size * grid.shape[1]),
         paths(grid, size, MAP_TOP),
         titles(state, size, MAP_TOP, grid.shape[1], labels),
         "</svg>",
@@ -41,11 +41,11 @@ def svg(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None
     return "\n".join(part for part in parts if part)
 
 
-def bar(state: RunState) -> str:
-    """One bar as long as the run, a piece for each state."""
+def bar(state: RunState, whole: float) -> str:
+    """One bar as wide as the map, a piece for each state."""
     pieces, left = [], 0.0
     for one in SHOWN:
-        width = WIDTH * state.counts[one] / state.completions
+        width = whole * state.counts[one] / state.completions
         if width:
             pieces.append(
                 f'<rect x="{left:.2f}" y="0" width="{width:.2f}" height="{BAR_HEIGHT}" fill="{COLOURS[one]}"/>'

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from kjnb.model.quantity import size_text
 from kjnb.model.state import State
 from kjnb.view.theme import COLOURS, FONT, INK
-from kjnb.view.words import duration_text
+from kjnb.view.words import duration_text, short_paths
 
 Account = Mapping[str, Any]
 
@@ -122,13 +122,13 @@ def durations_text(attempts: Sequence[Account]) -> str:
     )
 
 
-def slowest(attempts: Sequence[Account], labels: Mapping[int, str], most: int = 10) -> str:
+def slowest(attempts: Sequence[Account], labels: Sequence[str], most: int = 10) -> str:
     """The attempts that took longest, with what they worked on and the memory they used."""
     found = sorted((a for a in attempts if timed(a)), key=lambda a: a["start"] - a["end"])[:most]
     rows = [
         (
             a["index"],
-            labels.get(a["index"], ""),
+            labels[a["index"]],
             took_text(a["end"] - a["start"]),
             _rows(a),
             _memory(a),
@@ -161,7 +161,8 @@ def failures(groups: Sequence[tuple[str, str, Mapping[str, Any]]]) -> str:
 
 
 def _failure(what: str, where: str, first: Mapping[str, Any]) -> str:
-    traceback, log = str(first.get("traceback") or "").rstrip(), tail(str(first.get("log_tail") or ""))
+    traceback = short_paths(str(first.get("traceback") or "").rstrip())
+    log = short_paths(tail(str(first.get("log_tail") or "")))
     shown = traceback or log or str(first.get("error") or "")
     block = f"<h3 class='bad'>{escape(what)}</h3><p>{escape(where)}</p>"
     if shown:

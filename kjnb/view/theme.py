@@ -25,7 +25,8 @@ COLOURS = {
 INK = "#737b87"
 LINE = "rgba(128,136,148,0.25)"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
-COLUMNS = (20, 25, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500)
+ONE_ROW = 40
+COLUMNS = (40, 50, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500)
 SHOWN = (
     State.SUCCEEDED,
     State.RUNNING,
@@ -51,7 +52,9 @@ def counted(count: int, state: State, *, over: bool) -> str:
 
 
 def columns(completions: int) -> int:
-    """How many indexes stand in a row of the map: a round number, about four times as many as rows."""
+    """How many indexes stand in a row of the map: all of a few, else a round number, about four times the rows."""
+    if completions <= ONE_ROW:
+        return completions
     wanted = 2 * math.sqrt(completions)
     return next((number for number in COLUMNS if number >= wanted), COLUMNS[-1])
 

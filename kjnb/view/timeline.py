@@ -15,6 +15,7 @@ from kjnb.model.state import Group, RunState, State
 MOST_POINTS = 400
 RECENT_SHARE = 0.25
 RECENT_LEAST = 10.0
+WAVES = 3
 ENOUGH = 5
 Floats = npt.NDArray[np.float64]
 
@@ -57,11 +58,12 @@ def timeline(state: RunState, now: float) -> Timeline:
     """The timeline of a run at `now` (epoch seconds)."""
     begun = state.first
     ended = (state.last or now) if state.over else None
-    succeeded = np.sort(state.finished[(state.states == State.SUCCEEDED) & ~np.isnan(state.finished)])
-    failed = np.sort(state.finished[(state.states == State.FAILED) & ~np.isnan(state.finished)])
-    done, given_up = state.counts[State.SUCCEEDED], state.counts[State.FAILED]
     end = now if ended is None else ended
-    rate = throughput(succeeded, begun, end, over=state.over)
+    succeeded = ends(state, State.SUCCEEDED, begun, end)
+    failed = ends(state, State.FAILED, begun, end)
+    done, given_up = state.counts[State.SUCCEEDED], state.counts[State.FAILED]
+    typical = typical_duration(state)
+    rate = throughput(succeeded, begun, end, typical or 0.0, over=state.over)
     return Timeline(
         now=now,
         begun=begun,
@@ -70,45 +72,72 @@ def timeline(state: RunState, now: float) -> Timeline:
         running=state.counts[State.RUNNING],
         failed=given_up,
         throughput=rate,
-        eta=time_left(state, succeeded, rate),
+        eta=time_left(state, now, rate if len(succeeded) >= ENOUGH else None, typical),
         completed=curve(succeeded, done, begun, end),
         failures=curve(failed, given_up, begun, end),
         groups=tuple(state.groups),
     )
 
 
+def ends(state: RunState, of: State, begun: float | None, end: float) -> Floats:
+    """When the indexes in a state ended, ascending, none after `end`; unknown times are left out.
+
+    Clusters tell whole seconds: those that ended within one are spread over the part of it that the run saw, so that
+    the curve rises as it may have, and not in jumps.
+    """
+    times = np.sort(state.finished[(state.states == of) & ~np.isnan(state.finished)])
+    whole, first, count = np.unique(times[times == np.floor(times)], return_index=True, return_counts=True)
+    rank = np.arange(count.sum()) - np.repeat(first, count)
+    low = np.maximum(whole, whole if begun is None else begun)
+    high = np.maximum(low, np.minimum(whole + 1, end))
+    times[times == np.floor(times)] = np.repeat(low, count) + (rank + 0.5) * np.repeat((high - low) / count, count)
+    return np.sort(np.minimum(times, end))
+
+
 def curve(times: Floats, total: int, begun: float | None, end: float) -> Curve:
-    """The count over time, with at most MOST_POINTS steps; those whose time is unknown count from the start."""
+    """The count over time, with at most MOST_POINTS steps; those of which no time is told yet ended just now."""
     start = end if begun is None else begun
-    before = total - len(times)
-    counts = before + np.arange(1, len(times) + 1)
+    counts = np.arange(1, len(times) + 1)
     if len(times) > MOST_POINTS:
         kept = np.unique(np.linspace(0, len(times) - 1, MOST_POINTS).astype(np.int64))
         times, counts = times[kept], counts[kept]
     return Curve(
         np.concatenate(([start], np.maximum(times, start), [max(end, start)])),
-        np.concatenate(([before], counts, [total])).astype(np.int64),
+        np.concatenate(([0], counts, [total])).astype(np.int64),
     )
 
 
-def throughput(succeeded: Floats, begun: float | None, end: float, *, over: bool) -> float | None:
-    """Completed indexes a second, over the whole run or over its last quarter (ten seconds at least)."""
+def typical_duration(state: RunState) -> float | None:
+    """Seconds an index that succeeded took, on average."""
+    durations = (state.finished - state.started)[state.states == State.SUCCEEDED]
+    known = durations[~np.isnan(durations)]
+    return float(np.mean(known)) if len(known) else None
+
+
+def throughput(succeeded: Floats, begun: float | None, end: float, typical: float, *, over: bool) -> float | None:
+    """Completed indexes a second: over the whole run, or of late.
+
+    Of late is the last quarter, ten seconds at least, and three times as long as an index takes: indexes that start
+    together end together, and between two such waves nothing stands still.
+    """
     if begun is None or not len(succeeded) or end <= begun:
         return None
-    window = end - begun if over else min(end - begun, max(RECENT_LEAST, RECENT_SHARE * (end - begun)))
-    recent = int(np.count_nonzero(succeeded > end - window))
+    window = end - begun if over else min(end - begun, max(RECENT_LEAST, RECENT_SHARE * (end - begun), WAVES * typical))
+    recent = int(np.count_nonzero(succeeded >= end - window))
     return recent / window if recent else None
 
 
-def time_left(state: RunState, succeeded: Floats, rate: float | None) -> float | None:
-    """Seconds until nothing is left: at the recent rate, else from durations and parallelism."""
-    ended = state.counts[State.SUCCEEDED] + state.counts[State.FAILED] + state.counts[State.LOST]
-    left = state.completions - ended
-    if state.over or state.suspended or not len(succeeded):
+def time_left(state: RunState, now: float, rate: float | None, typical: float | None) -> float | None:
+    """Seconds until nothing is left: at the recent rate, else from durations and parallelism.
+
+    Never less than the last index to start still needs, if it takes as long as the others.
+    """
+    if state.over or state.suspended or typical is None:
         return None
-    if rate and len(succeeded) >= ENOUGH:
-        return left / rate
-    durations = (state.finished - state.started)[state.states == State.SUCCEEDED]
-    known = durations[~np.isnan(durations)]
-    slots = max(1, min(left, state.parallelism or state.counts[State.RUNNING]))
-    return float(np.mean(known)) * -(-left // slots) if len(known) else None
+    counts = state.counts
+    left = state.completions - counts[State.SUCCEEDED] - counts[State.FAILED] - counts[State.LOST]
+    slots = max(1, min(left, state.parallelism or counts[State.RUNNING]))
+    guess = left / rate if rate else typical * -(-left // slots)
+    started = state.started[state.states == State.RUNNING]
+    latest = np.fmax.reduce(started, initial=-np.inf) if left == len(started) else now
+    return max(guess, typical - max(0.0, now - float(latest)))

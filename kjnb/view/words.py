@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html as markup
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kjnb.model.state import Group, RunState, State
+from kjnb.view.labels import group_text
 from kjnb.view.theme import counted
 from kjnb.view.timeline import Timeline
 
 MOST_GROUPS = 5
+FRAME = re.compile(r'^(\s*File ")[^"\n]*/(?:(?:site|dist)-packages|lib/python3\.\d+)/', re.MULTILINE)
 ORDER = (State.RUNNING, State.STARTING, State.RETRYING, State.FAILED, State.LOST)
 
 
@@ -75,19 +78,24 @@ def watch_line(state: RunState) -> str:
     return f"%kjob watch {state.name}"
 
 
-def failures_text(groups: Sequence[Group], *, most: int = MOST_GROUPS) -> str:
+def failures_text(groups: Sequence[Group], labels: Sequence[str] | None = None, *, most: int = MOST_GROUPS) -> str:
     """Failures by group, a line each, and below the traceback of the largest; "" if nothing failed."""
-    lines = [group.text for group in groups[:most]]
+    lines = [group_text(group, labels) for group in groups[:most]]
     if len(groups) > most:
         lines += [f"… and {len(groups) - most:,} more groups of failures"]
     if groups and groups[0].traceback:
-        lines += ["", groups[0].traceback.rstrip()]
+        lines += ["", short_paths(groups[0].traceback.rstrip())]
     return "\n".join(lines)
 
 
-def plain(state: RunState, timeline: Timeline, as_of: str = "") -> str:
+def short_paths(traceback: str) -> str:
+    """A traceback whose frames in libraries say "pandas/core/frame.py", not where this machine has installed it."""
+    return FRAME.sub(r"\1", traceback)
+
+
+def plain(state: RunState, timeline: Timeline, as_of: str = "", labels: Sequence[str] | None = None) -> str:
     """The static output as text: the line, the failures, and what to type to see it again."""
-    failures = failures_text(timeline.groups)
+    failures = failures_text(timeline.groups, labels)
     end = "" if state.over else watch_line(state)
     return "\n".join(part for part in (static_line(state, timeline, as_of), failures, end) if part)
 

@@ -50,6 +50,6 @@ def account(index, outcome="failed", *, job="r", attempt=1, group="KeyError: 'ca
     return AttemptSeen(index, f"{job}-{index}-{attempt}", outcome, **(values | more))
 
 
-def run(completions, *facts, jobs=None, name="flights-1a2b3c"):
+def run(completions, *facts, jobs=None, name="flights-1a2b3c", launched=None):
     """The state after these facts."""
-    return reduce(RunState.new(name, completions, {"r": None} if jobs is None else jobs), facts)
+    return reduce(RunState.new(name, completions, {"r": None} if jobs is None else jobs, launched), facts)

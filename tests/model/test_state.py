@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from kjnb.model.attempts import Phase, Shelf
 from kjnb.model.state import AttemptSeen, CommitSeen, Relisted, ResultLost, RunState, State, attempt_seen, reduce
+from kjnb.view.labels import group_text
 from tests.model.facts import COMPLETE, FAILED, START, account, job, pod, pods, run
 from tests.rounds import rounds
 
@@ -34,6 +35,13 @@ def test_pods_tell_what_runs():
     assert np.isnan(state.finished[4])
     assert [attempt.phase for attempt in state.attempts(4)] == [Phase.FAILED, Phase.RUNNING]
     assert state.attempts(2)[0].phase == Phase.SUCCEEDED
+
+
+def test_a_pod_without_a_node_has_not_begun():
+    waiting = [pod(0, "Pending", node=""), pod(1, "Failed"), pod(1, "Pending", node="", attempt=2)]
+    state = run(3, job(), *waiting)
+    assert states(state) == [Q, T, Q]
+    assert states(reduce(state, [pod(0, "Pending", rv=15), pod(1, "Pending", rv=25, attempt=2)])) == [S, S, Q]
 
 
 def test_the_job_is_the_truth():
@@ -142,7 +150,7 @@ def test_failures_by_group():
     facts += [pod(16, "Failed", rv=60, reason="OOMKilled", exit_code=137), pod(17, "Failed", rv=60, exit_code=None)]
     facts += [pod(18, "Failed", rv=60, reason="Evicted", message="low on memory", exit_code=None)]
     state = run(21, *facts, job(failed="20"))
-    told = [group.text for group in state.groups]
+    told = [group_text(group, None) for group in state.groups]
     assert told == [
         "KeyError: 'carier', line 2: indexes 0-15",
         "OOMKilled, exit code 137: index 16",

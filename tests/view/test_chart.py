@@ -51,9 +51,10 @@ def test_the_mouse_finds_index_key_state_attempt_and_error():
 
 def test_the_map_holds_one_cell_an_index():
     grid = drawn(busy()).data[0]
-    assert list(grid.z[0][:7]) == [4, 5, 2, 1, 3, 0, 0]
-    assert all(value is None for value in grid.z[0][7:])
+    assert [list(row) for row in grid.z] == [[4, 5, 2, 1, 3, 0, 0]]
     assert grid.xgap == 2
+    last = drawn(run(90)).data[0].z[-1]
+    assert list(last) == [0] * 10 + [None] * 30
 
 
 def test_colours_do_not_blend():
@@ -67,6 +68,12 @@ def test_any_number_of_indexes_fits(count):
     state = run(count, *(pod(i, "Succeeded") for i in range(0, count, 9)))
     figure = drawn(state, START + count)
     assert 250 < figure.layout.height < 600
+    rows, width = len(figure.data[0].z), len(figure.data[0].z[0])
+    assert count <= rows * width < count + width
+    left, bottom = figure.layout.yaxis.domain[1] - figure.layout.yaxis.domain[0], chart.TOP + chart.BOTTOM
+    cell = left * (figure.layout.height - bottom) / rows
+    assert cell * width <= 900 - chart.LEFT - chart.RIGHT + 4  # a pixel of the whole height is rounded
+    assert (figure.layout.xaxis.scaleanchor, figure.layout.xaxis.constrain) == ("y", "domain")
     assert len(figure.to_json()) < 60 * count + 60_000
 
 

@@ -20,7 +20,7 @@ def test_what_a_person_wrote_is_escaped():
     assert EVIL not in sections.code(EVIL)
     row = {"index": EVIL, "traceback": EVIL, "log_tail": f"{EVIL} more", "error": EVIL}
     assert EVIL not in sections.failures([(EVIL, EVIL, row)])
-    assert EVIL not in sections.slowest([account(0, node=EVIL)], {0: EVIL})
+    assert EVIL not in sections.slowest([account(0, node=EVIL)], [EVIL])
 
 
 def test_facts_without_a_value_are_left_out():
@@ -45,11 +45,11 @@ def test_durations_in_words():
 
 def test_slowest_first_with_what_it_used():
     attempts = [account(0, 1), account(1, 5, rows=1234, usage={"max_rss_bytes": 2 * 1024**2}), account(2, 3)]
-    shown = sections.slowest(attempts, {1: "AA"}, most=2)
+    shown = sections.slowest(attempts, ["", "AA", ""], most=2)
     assert shown.index(">1</td>") < shown.index(">2</td>")
     assert ">0</td>" not in shown
     assert all(word in shown for word in ("AA", "1,234", "2", "5.0 s"))
-    assert "No attempt" in sections.slowest([], {})
+    assert "No attempt" in sections.slowest([], [])
 
 
 def test_failures_show_the_first_traceback_then_the_log():

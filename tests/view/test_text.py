@@ -96,6 +96,41 @@ def test_a_long_traceback_keeps_its_ends():
     assert "line 50 of it" not in page
 
 
+LONG = """\
+Traceback (most recent call last):
+  File "<cell flights d8bc4d>", line 2, in <module>
+    part["carier"]
+    ~~~~^^^^^^^^^^
+  File "/home/ada/venv/lib/python3.11/site-packages/pandas/core/frame.py", line 4330, in __getitem__
+    open("/usr/lib/python3.11/site-packages/x")
+  File "/usr/lib/python3.11/json/decoder.py", line 3, in decode
+  File "/home/ada/helpers.py", line 9, in mean
+KeyError: 'carier'"""
+
+
+def test_frames_in_libraries_are_told_without_this_machine():
+    told = LONG.replace("/home/ada/venv/lib/python3.11/site-packages/", "", 1).replace(
+        "/usr/lib/python3.11/json", "json"
+    )
+    assert text.short_paths(LONG) == told
+    state = run(2, *pods("0:Failed"), account(0, traceback=LONG))
+    line = timeline(state, START + 3)
+    page = text.failures_html(state, line)
+    assert "&quot;pandas/core/frame.py&quot;" in page
+    assert "white-space:pre;overflow-x:auto" in page
+    assert told in text.failures_text(line.groups)
+
+
+def test_a_failure_names_its_partition():
+    state = run(9, *pods("0:Failed 5:Failed"), account(0), account(5))
+    line = timeline(state, START + 3)
+    names = ["LGA", EVIL, *["x"] * 7]
+    assert text.failures_text(line.groups, names).startswith("KeyError: 'carier', line 2: indexes 0 (LGA), 5 (x)")
+    for page in (text.html(state, line, "", [EVIL] * 9), text.failures_html(state, line, [EVIL] * 9)):
+        assert "<script" not in page
+        assert "0 (&lt;script" in page
+
+
 def test_failures_without_a_traceback():
     state = run(2, *pods("0:Failed"))
     line = timeline(state, START + 3)
@@ -118,8 +153,15 @@ def test_crosses_are_drawn_where_there_is_room():
     assert 'stroke="#fff"' not in text.svg(large, timeline(large, START))
 
 
+def test_the_bar_is_as_wide_as_its_map():
+    for count, width in ((4, 4 * 26.0), (40, 900.0), (105, 900.0), (2000, 900.0)):
+        state = run(count, *pods("0:Succeeded 1:Failed"))
+        pieces = ET.fromstring(text.svg(state, timeline(state, START))).findall("./{*}rect")
+        assert sum(float(piece.get("width")) for piece in pieces) == pytest.approx(width, abs=0.05)
+
+
 def test_the_map_is_wider_than_high():
-    assert [columns(n) for n in (1, 20, 120, 2000, 20_000, 100_000)] == [20, 20, 25, 100, 300, 500]
+    assert [columns(n) for n in (1, 20, 120, 2000, 20_000, 100_000)] == [1, 20, 40, 100, 300, 500]
 
 
 def test_durations_and_rates():

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kjnb.model.state import CommitSeen
 from kjnb.view.timeline import MOST_POINTS, timeline
-from tests.model.facts import COMPLETE, START, job, pod, pods, run
+from tests.model.facts import COMPLETE, START, account, job, pod, pods, run
 
 
 def succeeded(count):
@@ -19,15 +21,61 @@ def test_nothing_is_known_before_anything_started():
 
 def test_counts_grow_over_time():
     line = timeline(run(6, job(failed="3"), *pods("0:Succeeded 1:Succeeded 2:Running 3:Failed")), START + 9)
-    assert line.completed.times.tolist() == [START, START + 2, START + 3, START + 9]
+    assert line.completed.times.tolist() == [START, START + 2.5, START + 3.5, START + 9]
     assert line.completed.counts.tolist() == [0, 1, 2, 2]
     assert line.failures.counts.tolist() == [0, 1, 1]
     assert (line.done, line.running, line.failed, line.elapsed) == (2, 1, 1, 9)
 
 
-def test_what_ended_at_an_unknown_time_counts_from_the_start():
+def test_what_is_told_without_a_time_ended_just_now():
     line = timeline(run(6, job("4-5"), *succeeded(2)), START + 9)
-    assert line.completed.counts.tolist() == [2, 3, 4, 4]
+    assert line.completed.counts.tolist() == [0, 1, 2, 4]
+
+
+def test_whole_seconds_are_spread_and_fractions_kept():
+    """Eight pods that ended within the second in which the run began did not end at 0 s."""
+    facts = [pod(i, "Succeeded", created=START, started=START, finished=START) for i in range(8)]
+    line = timeline(run(9, job(), *facts, launched=START + 0.6), START + 5)
+    assert (line.begun, line.elapsed) == (START + 0.6, pytest.approx(4.4))
+    since = line.completed.times - START
+    assert since[1:-1].tolist() == pytest.approx([0.6 + 0.4 * (i + 0.5) / 8 for i in range(8)])
+    assert line.completed.counts.tolist() == [*range(9), 8]
+    told = timeline(run(9, job(), *facts, account(0, "succeeded", end=START + 0.75)), START + 5)
+    assert START + 0.75 in told.completed.times.tolist()
+    soon = timeline(run(9, job(), *facts), START + 0.1)
+    assert soon.completed.times.max() == START + 0.1
+
+
+@pytest.mark.parametrize("launched", [None, START - 3, START + 1.5])
+def test_the_launch_says_when_a_run_began_only_within_its_second(launched):
+    assert timeline(run(2, job(), launched=launched), START + 5).begun == START
+
+
+@given(st.lists(st.floats(0, 20) | st.integers(0, 20), min_size=1, max_size=40), st.floats(0, 21))
+def test_curves_are_monotone_whatever_clocks_say(finished, now):
+    facts = [pod(i, "Succeeded", started=None, finished=START + end) for i, end in enumerate(finished)]
+    curve = timeline(run(len(finished) + 1, job(), *facts), START + now).completed
+    assert (np.diff(curve.times) >= 0).all()
+    assert (np.diff(curve.counts) >= 0).all()
+    assert curve.counts[-1] == len(finished)
+
+
+def test_a_run_of_a_second_and_one_of_hours_have_their_throughput():
+    quick = [account(i, "succeeded", start=START + 0.2, end=START + 0.3 + i / 100) for i in range(50)]
+    line = timeline(run(100, job(), *quick), START + 1)
+    assert (line.throughput, line.eta) == (50, 1)
+    waves = [account(i, "succeeded", start=START + 3600 * (i // 4), end=START + 3600 * (i // 4 + 1)) for i in range(40)]
+    for later in (1, 1800, 3500):  # between two waves nothing ends, and nothing stands still
+        line = timeline(run(80, job(parallelism=4), *waves), START + 36_000 + later)
+        assert line.throughput == pytest.approx(4 / 3600, rel=0.35)
+        assert line.eta == pytest.approx(36_000, rel=0.35)
+
+
+def test_the_last_index_needs_as_long_as_the_others():
+    facts = [account(i, "succeeded", start=START, end=START + 50 + i / 10) for i in range(99)]
+    last = pod(99, "Running", created=START + 55, started=START + 55)
+    line = timeline(run(100, job(parallelism=1), *facts, last), START + 60)
+    assert line.eta == pytest.approx(50, abs=6)
 
 
 def test_throughput_is_of_late_and_the_rest_follows_from_it():
