@@ -5,6 +5,7 @@ A Job that lost its `backoffLimitPerIndex` on the way would run, and be another 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +43,12 @@ def since(path: str) -> str:
     """Say which Kubernetes has a field; the version this package needs for those not listed."""
     parts = path.replace("[", ".").split(".")
     return next((SINCE[p] for p in parts if p in SINCE), FLOOR)
+
+
+def too_old(git_version: str) -> bool:
+    """Whether a server's version, as "v1.28.9", is below the floor."""
+    found = re.match(r"v?(\d+)\.(\d+)", git_version)
+    return found is not None and (int(found[1]), int(found[2])) < tuple(map(int, FLOOR.split(".")))
 
 
 def _empty(value: Any) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from kjnb.cluster.client import Cluster
-from kjnb.cluster.dropped import dropped, since
+from kjnb.cluster.dropped import FLOOR, dropped, since, too_old
 from kjnb.connect import SESSION, owner
 from kjnb.errors import ClusterError, Conflict, NotFound, StageError, Unreachable, UsageError
 from kjnb.model import sizing
@@ -286,7 +286,23 @@ def _create(wanted: Wanted) -> Run | None:
             if mine is None:
                 return None
             job = mine
+        except ClusterError as error:
+            older = _too_old(wanted.cluster, error)
+            if older is None:
+                raise
+            raise older from error
         return _complete(wanted, job, body)
+
+
+def _too_old(cluster: Cluster, error: ClusterError) -> UsageError | None:
+    """The reason behind a refusal of the Job, if the cluster is below the floor."""
+    version = str(cluster.version().get("gitVersion", "")) if error.status in (400, 422) else ""
+    if not too_old(version):
+        return None
+    return UsageError(
+        f"the cluster {cluster.context} (Kubernetes {version}) refused the Job: {error.what}",
+        fix=f"kjnb needs Kubernetes {FLOOR} or newer",
+    )
 
 
 def _mine(wanted: Wanted, error: ClusterError) -> Json | None:
@@ -332,7 +348,7 @@ def _compare(wanted: Wanted, job: Json, body: Json) -> None:
         version = wanted.cluster.version().get("gitVersion", "this version")
         raise UsageError(
             f"the cluster {wanted.cluster.context} (Kubernetes {version}) does not know {', '.join(lost[:5])}",
-            fix=f"Kubernetes {since(lost[0])} has it; kjnb needs at least 1.29",
+            fix=f"Kubernetes {since(lost[0])} has it; kjnb needs at least {FLOOR}",
         )
 
 
