@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import gc
+import json
 import logging
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +25,7 @@ from typing import Any
 from kjnb.embedded import credentials, state
 from kjnb.embedded.api import defaults, strategy
 from kjnb.embedded.api.server import Context, listen
+from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.node import wire
@@ -28,6 +34,7 @@ from kjnb.embedded.store import Store
 
 IDLE_SECONDS = 24 * 3600.0
 CHECK_SECONDS = 30.0
+LOCK_SECONDS = 10.0  # the last server may still be ending
 END_SECONDS = 20.0  # for what ignores everything but SIGKILL, and for the last statuses
 LOG = logging.getLogger("kjnb.embedded")
 Object = dict[str, Any]
@@ -49,41 +56,37 @@ def serve(home: str | None, *, backoff_base: float, port: int) -> int:
     folder = state.cluster_folder(root)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     raise_file_limit()
-    with _only_one(folder) as alone:
+    with only_one(folder) as alone:
         if not alone:
             LOG.error("another server uses %s", folder)
             return 1
         return asyncio.run(Cluster(root, folder, backoff_base, port).run())
 
 
-class _only_one:  # noqa: N801  (used as a function)
-    """Holds the folder's lock for this process's life; false when another process has it."""
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[bool]:
+    """Hold the folder's lock meanwhile; false when another process has it and does not end soon."""
+    handle = os.open(folder / "server.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        yield _locked(handle, time.monotonic() + LOCK_SECONDS)
+    finally:
+        os.close(handle)
 
-    def __init__(self, folder: Path) -> None:
-        self.handle = os.open(folder / "server.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
-    def __enter__(self) -> bool:
-        import fcntl
-
-        limit = time.monotonic() + 10
-        while True:
-            try:
-                fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                if time.monotonic() > limit:
-                    return False
-                time.sleep(0.05)
-            else:
-                return True
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.handle)
+def _locked(handle: int, limit: float) -> bool:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > limit:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def raise_file_limit() -> None:
     """Every pod and every watch holds descriptors: take what the hard limit allows."""
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, 65_536) if hard != resource.RLIM_INFINITY else 65_536
     if soft < wanted:
@@ -202,7 +205,7 @@ def disrupted(status: Object, at: datetime) -> Object:
     condition = {
         "type": "DisruptionTarget",
         "status": "True",
-        "lastTransitionTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lastTransitionTime": stamp(at.timestamp()),
         "reason": "TerminationByKubelet",
         "message": "Pod was terminated in response to imminent node shutdown.",
     }
@@ -267,9 +270,5 @@ def site_defaults(root: Path) -> dict[str, str]:
             "volumes": [{"name": "tmp", "$patch": "delete"}],
         }
     }
-    import json
-
-    return {
-        "image": "local://{executable}", "python": "{executable}", "stage": str(root / "runs"),
-        "template": json.dumps(patch),
-    }  # fmt: skip
+    own = "{executable}"  # the caller puts its own interpreter here
+    return {"image": f"local://{own}", "python": own, "stage": str(root / "runs"), "template": json.dumps(patch)}

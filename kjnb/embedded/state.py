@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kjnb.embedded.credentials import write_private
+from kjnb.embedded.node import processes
 
 
 class Server(NamedTuple):
@@ -42,12 +43,9 @@ def own_version() -> str:
 
 def boot_id() -> str:
     """What tells this boot of the machine from the last one."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        import psutil
+    import psutil
 
-        return f"{int(psutil.boot_time()):08x}"
+    return processes.boot_id() or f"{int(psutil.boot_time()):08x}"
 
 
 def cluster_folder(home: Path) -> Path:

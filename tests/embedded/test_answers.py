@@ -22,7 +22,6 @@ GONE = answers.FieldError(
         (answers.unauthorized(), 401, "Unauthorized", "Unauthorized"),
         (answers.forbidden("no"), 403, "Forbidden", "no"),
         (answers.method_not_allowed(), 405, "MethodNotAllowed", "does not allow this method"),
-        (answers.not_acceptable("only JSON"), 406, "NotAcceptable", "only JSON"),
         (answers.expired("old"), 410, "Expired", "old"),
         (answers.too_large(3), 413, "RequestEntityTooLarge", "limit is 3"),
         (

@@ -96,11 +96,6 @@ def method_not_allowed() -> Refused:
     return Refused(failure(405, "MethodNotAllowed", words))
 
 
-def not_acceptable(message: str) -> Refused:
-    """406: no form of answer that the client takes."""
-    return Refused(failure(406, "NotAcceptable", message))
-
-
 def expired(message: str) -> Refused:
     """410: the version is too old; list again."""
     return Refused(failure(410, "Expired", message))
@@ -114,9 +109,8 @@ def too_large(limit: int) -> Refused:
 
 def unsupported_media_type(given: str, known: list[str]) -> Refused:
     """415: a body of a kind that the server does not read."""
-    words = f"the body of the request was in an unknown format - {given}; accepted media types include: " + ", ".join(
-        known
-    )
+    words = f"the body of the request was in an unknown format - {given}; accepted media types include: "
+    words += ", ".join(known)
     return Refused(failure(415, "UnsupportedMediaType", words))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kjnb.embedded.api.resources import BY_PLURAL
+from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.store import Store
 
 Object = dict[str, Any]
@@ -45,8 +46,8 @@ def marked(meta: Object, finalizers: list[str], seconds: int, now: datetime) -> 
         kept["finalizers"] = finalizers
     if meta.get("deletionTimestamp") and meta.get("deletionGracePeriodSeconds") == seconds:
         return kept
-    ends = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {**kept, "deletionTimestamp": ends, "deletionGracePeriodSeconds": seconds}
+    ends = now + timedelta(seconds=seconds)
+    return {**kept, "deletionTimestamp": stamp(ends.timestamp()), "deletionGracePeriodSeconds": seconds}
 
 
 def grace_of(resource: str, obj: Object, asked: int | None) -> int:

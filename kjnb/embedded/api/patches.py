@@ -56,9 +56,9 @@ def _forgiving(document: Object, step: Any) -> Any:
     """A `replace` in an object as an `add`, which is the same where the member is there."""
     if not isinstance(step, dict) or step.get("op") != "replace" or "value" not in step:
         return step
-    import jsonpointer
+    from jsonpatch import JsonPointer
 
-    pointer = jsonpointer.JsonPointer(step["path"])
+    pointer = JsonPointer(step["path"])
     parent = pointer.to_last(document)[0] if pointer.parts else None
     return {**step, "op": "add"} if isinstance(parent, dict) else step
 

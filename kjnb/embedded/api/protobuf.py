@@ -7,10 +7,10 @@ which every client takes.
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
 from typing import Any
 
 from kjnb.embedded.api import schema
+from kjnb.embedded.api.timestamps import stamp
 
 Object = dict[str, Any]
 MAGIC = b"k8s\x00"
@@ -143,5 +143,5 @@ def single(kind: str, raw: Any) -> Any:
         return raw - (1 << 64) if raw >> 63 else raw
     if kind == "time":
         parts = dict(wire_fields(raw))
-        return datetime.fromtimestamp(parts[1], UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if 1 in parts else None
+        return stamp(parts[1]) if 1 in parts else None
     return raw.decode() if kind == "str" else message(kind, raw)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from kjnb.embedded.api import answers, deletion, patches, schema, selectors, strategy
 from kjnb.embedded.api.resources import Resource
+from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.validation import job as job_rules
 from kjnb.embedded.store import AlreadyExists, Conflict, NotFound, Store
 
@@ -75,7 +76,7 @@ class Api:
         if options.dry_run:
             if self.store.get(resource.plural, namespace, meta["name"]):
                 raise answers.already_exists(resource.plural, resource.group, meta["name"])
-            made = {**obj["metadata"], "creationTimestamp": self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")}
+            made = {**obj["metadata"], "creationTimestamp": stamp(self.clock().timestamp())}
             return Written({**obj, "metadata": made}, warnings)
         try:
             return Written(self.store.create(resource.plural, obj), warnings)

@@ -252,9 +252,7 @@ class JobLoop:
         if current is None:
             return
         when = datetime.fromtimestamp(now, UTC)
-        freed = untracked(
-            current
-        )  # one write: a stop between two could leave a pod that runs on and counts for nothing
+        freed = untracked(current)  # in one write: a stop between two could leave one that runs and counts for nothing
         after, gone = request_deletion(self._store, "pods", freed, grace=None, propagation="Background", now=when)
         self._place(uid(job), uid(pod), None if gone else after)
 

@@ -11,7 +11,6 @@ TRACKING = "batch.kubernetes.io/job-tracking"
 INDEX = "batch.kubernetes.io/job-completion-index"
 FAILURES = "batch.kubernetes.io/job-index-failure-count"
 IGNORED = "batch.kubernetes.io/job-index-ignored-failure-count"
-CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 
 
 def uid(obj: Object) -> str:

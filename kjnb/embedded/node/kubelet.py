@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kjnb.embedded.api.discovery import KUBERNETES
 from kjnb.embedded.api.quantity import parse
 from kjnb.embedded.api.timestamps import seconds, stamp
 from kjnb.embedded.controllers import events
@@ -72,7 +73,7 @@ class Kubelet:
 
     def node(self) -> Object:
         """The Node object of this machine."""
-        return capacity.node(self.node_name, self.capacity, stamp(self._now()), "v1.36.2")
+        return capacity.node(self.node_name, self.capacity, stamp(self._now()), KUBERNETES)
 
     def log_file(self, namespace: str, pod: str, uid: str, container: str, previous: bool = False) -> Path | None:
         """The log of a container's newest process, or of the one before; None if there is none."""
@@ -162,9 +163,8 @@ class Kubelet:
     def _take_in(self, life: PodLife) -> None:
         limit = life.spec.get("activeDeadlineSeconds")
         if limit is not None:
-            earlier = (life.obj.get("status") or {}).get(
-                "startTime"
-            )  # to the second: a new pod's is not cut short by it
+            # a start time is to the second: it must not cut a new pod's time short
+            earlier = (life.obj.get("status") or {}).get("startTime")
             left = (seconds(earlier) + limit - self._now()) if earlier else float(limit)
             self._later(life, max(0.0, left), lambda: self._expire(life))
         if self._connected and not life.obj["metadata"].get("deletionTimestamp"):

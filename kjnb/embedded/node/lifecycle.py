@@ -23,9 +23,7 @@ class PodLife:
     stopping: bool = False
     grace: float = 0.0  # seconds it was given to stop
     asked: set[str] = field(default_factory=set)  # process ids asked for whose start or end has not been told yet
-    waiting: set[str] = field(
-        default_factory=set
-    )  # containers that start again after a back-off, or when they can be made
+    waiting: set[str] = field(default_factory=set)  # containers to start after a back-off, or when they can be made
     unsettled: list[str] = field(default_factory=list)  # ends that are not in the store yet
 
     @property

@@ -1,7 +1,7 @@
 """The parent of every container: it outlives the server, so that no exit code is ever lost.
 
-`python -m kjnb.embedded.supervisor STATE_DIR` in a session of its own, single-threaded, one loop. It knows processes
-and nothing of pods. Whatever ends is in the journal before anybody is told, and is told until it is acknowledged.
+`python -m kjnb.embedded.node.supervisor STATE_DIR` in a session of its own, single-threaded, one loop. It knows
+processes and nothing of pods. What ends is in the journal before anybody is told, and told until it is acknowledged.
 Containers are its own children, or children of a zygote of its: should that die, the kernel makes them ours, zombies
 included (we are their subreaper).
 """

@@ -27,7 +27,6 @@ import io
 import itertools
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -52,7 +51,7 @@ def start_time(pid: int | str = "self") -> int:
 
 
 def enter(request: dict[str, Any], journal: int) -> dict[str, Any]:
-    """Make this fresh child the pod's process: session, signals, streams, limits; return its registered birth."""
+    """Make this fresh child the pod's process: session, signals, streams, cgroup; return its registered birth."""
     os.setsid()
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -69,8 +68,6 @@ def enter(request: dict[str, Any], journal: int) -> dict[str, Any]:
     for path in request.get("cgroups", ()):
         with contextlib.suppress(OSError), open(path, "wb", buffering=0) as procs:
             procs.write(b"0")
-    for name, bound in request.get("rlimits", {}).items():
-        resource.setrlimit(getattr(resource, name), (bound, bound))
     os.chdir(request["cwd"])
     pid = os.getpid()
     birth = {"born": request["id"], "pid": pid, "ticks": start_time(), "at": time.time()}
@@ -149,10 +146,8 @@ class Zygote:
             name = self.names.pop(ended.si_pid, None)
             if name:
                 self.tell({"ended": name, "pid": ended.si_pid, "status": status, "at": time.time()})
-            with contextlib.suppress(OSError):
-                os.killpg(
-                    ended.si_pid, signal.SIGKILL
-                )  # what its process group left behind, while the number is still its
+            with contextlib.suppress(OSError):  # what its process group left behind, while the number is still its
+                os.killpg(ended.si_pid, signal.SIGKILL)
             os.waitpid(ended.si_pid, 0)
 
     def tell(self, message: dict[str, Any]) -> None:
