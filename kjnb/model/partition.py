@@ -110,13 +110,13 @@ class Partitions(Sequence[pd.DataFrame]):
 
 
 def describe(parts: Partitions) -> str:
-    """A plan in one line: "16 partitions by carrier, 4,100-58,665 rows each, 336,776 rows, 40 MB"."""
+    """A plan in one line: "16 partitions by carrier, 4,100-58,665 rows each, 40 MB"."""
     sizes = parts.plan.sizes
     low, high = int(sizes.min()), int(sizes.max())
     each = f"{low:,}" if low == high else f"{low:,}-{high:,}"
     by = f" by {', '.join(map(str, parts.plan.by))}" if parts.plan.by else ""
     word = "partition" if len(parts) == 1 else "partitions"
-    return f"{len(parts):,} {word}{by}, {each} rows each, {len(parts.frame):,} rows, {size_text(parts.total_bytes)}"
+    return f"{len(parts):,} {word}{by}, {each} rows each, {size_text(parts.total_bytes)}"
 
 
 def key_column(plan: Plan) -> list[Any]:

@@ -195,7 +195,7 @@ def _wanted(spec: JobSpec, task: Task, planned: Partitions, cluster: Cluster, na
         fingerprint=same,
         content=content,
         stage=Stage.at(f"{site.stage.rstrip('/')}/{final}"),
-        notes=(*_where(cluster), *notes, *planned.notes, _travels(task, planned)),
+        notes=(*_where(cluster), *notes, *planned.notes, _travels(task)),
     )
 
 
@@ -206,8 +206,9 @@ def _room(cluster: Cluster) -> sizing.Room | None:
 
 def _chosen(spec: JobSpec, planned: Partitions, cluster: Cluster) -> tuple[JobSpec, list[str]]:
     """Fill in what was not said: processor, memory and parallelism, with a line that says what was chosen."""
-    if spec.cpu and spec.memory and spec.parallelism:
-        return spec, [describe(planned)]
+    unset = [n for n in ("cpu", "memory", "parallelism") if getattr(spec, n) is None]
+    if not unset:
+        return spec, []
     room = _room(cluster)
     completions = planned.plan.completions
     largest = int(planned.plan.sizes.max() * planned.row_bytes)
@@ -215,9 +216,8 @@ def _chosen(spec: JobSpec, planned: Partitions, cluster: Cluster) -> tuple[JobSp
     memory = spec.memory or memory_quantity(sizing.memory(largest, room))
     fits = sizing.parallelism(completions, room, float(parse_quantity(cpu)), int(parse_quantity(memory)))
     chosen = replace(spec, cpu=cpu, memory=memory, parallelism=spec.parallelism or fits)
-    said = f"{describe(planned)}; {chosen.parallelism} at a time, each with {cpu} CPU and {memory} of memory"
-    unset = [n for n in ("cpu", "memory", "parallelism") if getattr(spec, n) is None]
-    return chosen, [f"{said} (chosen: {', '.join(unset)})"]
+    which = "chosen" if len(unset) == 3 else f"chosen: {', '.join(unset)}"
+    return chosen, [f"{chosen.parallelism} at a time, each {cpu} CPU and {memory} ({which})"]
 
 
 def _where(cluster: Cluster) -> list[str]:
@@ -228,13 +228,13 @@ def _where(cluster: Cluster) -> list[str]:
     return [f"on cluster {cluster.context} ({cluster.server}), namespace {cluster.namespace}"]
 
 
-def _travels(task: Task, planned: Partitions) -> str:
+def _travels(task: Task) -> str:
     """List what goes to the pods, with sizes."""
     things = [f"{task.name} ({size_text(len(task.payload))})"]
     things += [f"{name} ({kind}, {size_text(size)})" for name, kind, size in task.carries]
     things += [f"module {module}" for module in _names(task.modules)]
     things += [f"file {file}" for file in _names(task.files)]
-    return f"travels: {', '.join(things)}; parts {size_text(planned.total_bytes)}"
+    return f"travels: {', '.join(things)}"
 
 
 def _names(things: Any) -> list[str]:
@@ -328,7 +328,7 @@ def _complete(wanted: Wanted, job: Json, body: Json | None, *, note: str = "") -
         raise
     unfinished.resume(wanted.cluster, job)
     _enter(wanted)
-    first = note or f"launched {wanted.name}"
+    first = f"{note or f'launched {wanted.name}'}: {describe(wanted.parts)}"
     return Run(wanted.stage, wanted.cluster, notes=[first, *wanted.notes, *told])
 
 

@@ -97,7 +97,8 @@ def test_a_hundred_indexes_draw_different_numbers_and_the_same_again(cluster):
 def test_unset_numbers_are_chosen_and_said(flights, cluster):
     run = kjnb.launch(len, flights, name="chosen", cluster=cluster)
     assert run.result(timeout=60).sum() == 400
-    assert any("chosen: " in note and "parallelism" in note for note in run.notes)
+    assert run.notes[0].startswith("launched chosen: ")
+    assert any(note.endswith(" (chosen)") and " at a time" in note for note in run.notes)
     assert any(note.startswith("travels: ") for note in run.notes)
     assert run.spec.parallelism
     assert run.spec.memory
