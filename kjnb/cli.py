@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import kjnb
-from kjnb import grammar
+from kjnb import grammar, phrases
 from kjnb.connect import SESSION, embedded_cluster, home
 from kjnb.errors import KjnbError, RunNotFound, UsageError
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: KjnbError, code: int) -> int:
-    print(f"error: {grammar.sentence(error)}", file=sys.stderr)
+    print(f"error: {phrases.sentence(error, 'kjnb')}", file=sys.stderr)
     return code
 
 

@@ -59,11 +59,12 @@ class RunNotFound(KjnbError, LookupError):
 
 
 class RunFailed(KjnbError):
-    """The run is over and `indexes` have no result."""
+    """The run named `run` is over and `indexes` have no result."""
 
-    def __init__(self, what: str, *, fix: str = "", indexes: tuple[int, ...] = ()) -> None:
+    def __init__(self, what: str, *, fix: str = "", indexes: tuple[int, ...] = (), run: str = "") -> None:
         super().__init__(what, fix=fix)
         self.indexes = indexes
+        self.run = run
 
 
 class RunTimeout(KjnbError, TimeoutError):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
 
-from kjnb.errors import KjnbError, UsageError
+from kjnb.errors import UsageError
 from kjnb.model import options
 
 Words = Sequence[str]
@@ -31,7 +31,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say in our words what argparse found."""
-        raise UsageError(_plain(message), fix=f"{self.prog} --help")
+        raise UsageError(_plain(message), fix=self.help_line)
+
+    @property
+    def help_line(self) -> str:
+        """What shows the help; a cell magic with nothing below it is none, so there it is IPython's question mark."""
+        return f"{self.prog}?" if self.prog.startswith("%%") else f"{self.prog} --help"
 
     def read(self, words: Words) -> argparse.Namespace:
         """The options of these words; what is no option of this parser is refused with the nearest one that is."""
@@ -40,9 +45,7 @@ class Parser(argparse.ArgumentParser):
         if odd and not known.help:
             flag = odd[0].split("=")[0]
             kind = "flag" if flag.startswith("-") else "argument"
-            raise UsageError(
-                f"{self.prog} has no {kind} {flag!r}", fix=nearest(flag, self.flags(), f"{self.prog} --help")
-            )
+            raise UsageError(f"{self.prog} has no {kind} {flag!r}", fix=nearest(flag, self.flags(), self.help_line))
         return known
 
     def flags(self) -> list[str]:
@@ -53,19 +56,18 @@ class Parser(argparse.ArgumentParser):
 def _plain(message: str) -> str:
     message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1: ", message)
     message = re.sub(r"invalid (?:int|integer|_?whole) value: (.*)", r"\1 is not a whole number", message)
+    message = re.sub(r"invalid float value: (.*)", r"\1 is not a number", message)
     return message.replace("expected one argument", "a value is missing")
 
 
 def nearest(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A suggestion: the known word nearest to this one, else `otherwise`."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.55)
-    return f"did you mean {close[0]!r}?" if close else otherwise
-
-
-def sentence(error: KjnbError) -> str:
-    """An error in one line: what happened, and what to do."""
-    what = re.sub(r"\s*\n\s*", "; ", str(error.what)).rstrip(". ")
-    return f"{what} -> {error.fix}" if error.fix else what
+    """A suggestion: the known word nearest to this one, whatever the case, or those a letter stands for."""
+    by_lower = {one.lower().lstrip("-"): one for one in known}
+    if re.fullmatch("-[a-zA-Z]", word):
+        close = [one for one in by_lower.values() if one.startswith(f"-{word.lower()}")]
+        return f"did you mean {' or '.join(close)}?" if close else otherwise
+    close = difflib.get_close_matches(word.lower().lstrip("-"), by_lower, n=1, cutoff=0.55)
+    return f"did you mean {by_lower[close[0]]!r}?" if close else otherwise
 
 
 def split(line: str) -> list[str]:
@@ -248,13 +250,19 @@ def read_cell(line: str) -> CellLine:
     if not frame and not read.help:
         raise UsageError("%%kjob needs a frame", fix="%%kjob FRAME --partitions 8, and the body below works on `part`")
     if frame == "apply":
-        raise UsageError("%%kjob has no verb 'apply'", fix="%%kjob FRAME [options]; `apply` is reserved")
+        raise UsageError("%%kjob has no verb 'apply'", fix="%%kjob FRAME [options], with the frame's name")
     return CellLine(frame, read, options.spec_fields(read))
 
 
 def cut(line: str) -> tuple[str, str]:
-    """The line at its first option: the first ` -x` before which stands a whole expression."""
+    """The line at its first option: the first ` -x` before which stands a whole expression.
+
+    `df[["a"]] -df[["b"]] --rows 5`: a single minus between two expressions is a minus.
+    """
     text = " " + line.strip()
+    whole = next((found.start() for found in re.finditer(r"\s(--[A-Za-z]|-h$)", text)), len(text))
+    if text[:whole].strip() and is_expression(text[:whole]):
+        return text[:whole].strip(), text[whole:].strip()
     places = [found.start() for found in re.finditer(r"\s--?[A-Za-z]", text)]
     for place in places:
         if not text[:place].strip() or is_expression(text[:place]):
@@ -279,4 +287,4 @@ def columns(by: list[str] | None, known: Iterable[Any]) -> list[str] | None:
     if not by:
         return None
     names = set(known)
-    return [column for word in by for column in ([word] if word in names else word.split(","))]
+    return [column for word in by for column in ([word] if word in names else filter(None, word.split(",")))]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from kjnb import grammar
+from kjnb import grammar, phrases
 from kjnb.connect import Session
 from kjnb.errors import DataError, TaskError, UsageError
 from kjnb.jupyter.monitor import Monitor, monitor
@@ -37,7 +37,7 @@ def run_cell(shell: Any, session: Session, line: str, body: str) -> None:
     if asked.options.out:
         names[asked.options.out] = run
     for note in run.notes:
-        print(note)  # noqa: T201 - what was chosen and what travels
+        print(phrases.spoken(note, "%kjob", run.name))  # noqa: T201 - what was chosen and what travels
     view = monitor(run)
     if asked.options.result or asked.options.wait:
         wait(run, view, asked, names)
@@ -83,7 +83,9 @@ def evaluate(source: str, names: dict[str, Any]) -> Any:
     try:
         code = compile(source, "<FRAME>", "eval")
     except (SyntaxError, ValueError) as error:
-        raise UsageError(f"{source!r} is no Python expression: {error}", fix="%%kjob FRAME [options]") from None
+        why = error.msg if isinstance(error, SyntaxError) else error
+        fix = _verb_hint(source) or "%%kjob FRAME [options], with FRAME as in a cell of its own"
+        raise UsageError(f"{source!r} is no Python expression: {why}", fix=fix) from None
     try:
         value = eval(code, names)  # noqa: S307 - the user's own expression, in the user's own notebook
     except NameError as error:
@@ -117,7 +119,14 @@ def _remedy(source: str, value: Any, names: dict[str, Any]) -> str:
     return _frame_hint(source, names)
 
 
+def _verb_hint(source: str) -> str:
+    """A verb after two percent signs: what was meant is the line."""
+    return f"a verb has one %: %kjob {source}" if source.split()[0] in grammar.VERBS else ""
+
+
 def _frame_hint(word: str, names: dict[str, Any]) -> str:
+    if _verb_hint(word):
+        return _verb_hint(word)
     frames = [name for name, value in names.items() if isinstance(value, pd.DataFrame) and not name.startswith("_")]
     close = difflib.get_close_matches(word, frames, n=1)
     if close:
@@ -158,7 +167,7 @@ def targets(line: str) -> dict[str, str]:
         words = rest.split()
     found = {}
     for flag in ("out", "result"):
-        for word, after in zip(words, [*words[1:], ""], strict=True):
+        for word, after in zip(words, [*words[1:], ""], strict=False):
             name = after if word == f"--{flag}" else word.partition("=")[2] if word.startswith(f"--{flag}=") else ""
             if name and not name.startswith("-"):
                 found[flag] = name

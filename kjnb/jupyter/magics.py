@@ -8,7 +8,7 @@ from IPython.core.error import UsageError as OneLine
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.display import display
 
-from kjnb import bar, grammar, verbs
+from kjnb import bar, grammar, phrases, verbs
 from kjnb.connect import SESSION, Session
 from kjnb.errors import KjnbError, RunNotFound, UsageError
 from kjnb.jupyter import cells, completion, frontend
@@ -83,13 +83,13 @@ def _told(function: Any, *args: Any) -> Any:
     except (UsageError, RunNotFound) as error:
         _one_line(error)
     except KjnbError as error:
-        words = f"{type(error).__name__}: {error}"
+        words = f"{type(error).__name__}: {phrases.paragraph(error, '%kjob')}"
         error._render_traceback_ = lambda: words.splitlines()  # type: ignore[attr-defined]  # IPython asks the exception
         raise
 
 
 def _one_line(error: KjnbError) -> NoReturn:
-    raise OneLine(grammar.sentence(error)) from None
+    raise OneLine(phrases.sentence(error, "%kjob")) from None
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kjnb import grammar
+from kjnb import grammar, phrases
 from kjnb.errors import UsageError
 
 
@@ -20,6 +20,9 @@ from kjnb.errors import UsageError
         ("--partitions 8", "", "--partitions 8"),
         ("df[ --partitions 8", "df[", "--partitions 8"),
         ("pd.concat([a, b]) -h", "pd.concat([a, b])", "-h"),
+        ('df[["a"]] -df[["b"]].values --rows 5', 'df[["a"]] -df[["b"]].values', "--rows 5"),
+        ("df -p 5", "df", "-p 5"),
+        ("df[df.x > -1] --rows 5", "df[df.x > -1]", "--rows 5"),
     ],
 )
 def test_frame_is_what_stands_before_the_first_option(line, frame, rest):
@@ -45,6 +48,9 @@ def test_a_cell_line_is_read():
         ("df --partitions many", "--partitions: 'many' is not a whole number"),
         ("df --parallelism many", "--parallelism"),
         ("df --out 'run", "close the quotes"),
+        ("df -p 8", "did you mean --parallelism or --partitions?"),
+        ("df --Wait", "did you mean '--wait'?"),
+        ("df --bogus 8", "-> %%kjob?"),
         ("df --wait now", "no argument 'now'"),
         ("--partitions 8", "needs a frame"),
         ("apply", "apply"),
@@ -53,7 +59,7 @@ def test_a_cell_line_is_read():
 def test_a_cell_line_that_cannot_be_read(line, says):
     with pytest.raises(UsageError) as caught:
         grammar.read_cell(line)
-    told = grammar.sentence(caught.value)
+    told = phrases.sentence(caught.value)
     assert says in told
     assert "\n" not in told
 
@@ -95,12 +101,14 @@ def test_a_bare_whole_number_is_an_index(words, name, index):
         ("logs 1 --index 2", "one index"),
         ("delete --result", "did you mean '--results'?"),
         ("logs --attempt x", "'x' is not a whole number"),
+        ("result --timeout soon", "'soon' is not a number"),
+        ("STATUS", "did you mean 'status'?"),
     ],
 )
 def test_a_verb_line_that_cannot_be_read(words, says):
     with pytest.raises(UsageError) as caught:
         grammar.read_verb(words.split(), "%kjob")
-    assert says in grammar.sentence(caught.value)
+    assert says in phrases.sentence(caught.value)
 
 
 @pytest.mark.parametrize("verb", grammar.VERBS.values(), ids=lambda verb: verb.name)
@@ -113,4 +121,5 @@ def test_every_verb_has_help(verb):
 def test_columns_may_hold_a_comma():
     assert grammar.columns(["a,b", "c"], ["a", "b", "c"]) == ["a", "b", "c"]
     assert grammar.columns(["a,b"], ["a,b"]) == ["a,b"]
+    assert grammar.columns([",a,"], ["a"]) == ["a"]
     assert grammar.columns(None, ["a"]) is None
