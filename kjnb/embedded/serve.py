@@ -177,11 +177,9 @@ class Cluster:
     async def _end_pods(self) -> None:
         """End what runs here, as a node that shuts down: such an end is told from a failure of the pod's own."""
         active = [pod for pod in self.store.list("pods") if is_active(pod) and pod["spec"].get("nodeName")]
-        self.kubelet.supervision.send(wire.End())
-        limit = time.monotonic() + END_SECONDS
-        while (
-            self.kubelet.active() and any(is_active(self._now_of(pod)) for pod in active) and time.monotonic() < limit
-        ):
+        supervision, limit = self.kubelet.supervision, time.monotonic() + END_SECONDS
+        supervision.send(wire.End())
+        while any(is_active(self._now_of(pod)) for pod in active) and not supervision.over and time.monotonic() < limit:
             await asyncio.sleep(0.02)
         for pod in map(self._now_of, active):
             if (pod.get("status") or {}).get("phase") == "Failed":

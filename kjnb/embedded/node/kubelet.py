@@ -79,10 +79,6 @@ class Kubelet:
         """The log of a container's newest process, or of the one before; None if there is none."""
         return self.logs.find(namespace, pod, uid, container, previous)
 
-    def active(self) -> int:
-        """How many pods have something running or to run."""
-        return len(self.lives)
-
     async def end(self) -> None:
         """End all pods and their supervisor; after `run` was cancelled. Otherwise they go on for the next server."""
         await self.supervision.end()

@@ -34,6 +34,7 @@ class Supervision:
         self._python = python
         self._writer: asyncio.StreamWriter | None = None
         self._ending = False
+        self.over = False  # whether the supervisor was told to end, and has
         self._child: subprocess.Popen[bytes] | None = None
 
     async def reports(self) -> AsyncIterator[list[wire.Report]]:
@@ -41,13 +42,14 @@ class Supervision:
         while not self._ending:
             reader, self._writer = await self._connect()
             frames = wire.reports()
-            self.send(wire.List())
+            self.send(wire.End() if self._ending else wire.List())
             with contextlib.suppress(OSError):
                 while data := await reader.read(1 << 18):
                     batch = frames.feed(data)
                     if batch:
                         yield batch  # type: ignore[misc]
             self._writer.close()
+        self.over = True
 
     def send(self, order: wire.Order) -> None:
         """Give an order; after End no other supervisor is started."""
