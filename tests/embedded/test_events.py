@@ -1,6 +1,6 @@
 import itertools
 
-from kjnb.embedded.controllers.events import outdated, record
+from kjnb.embedded.events import outdated, record
 from kjnb.embedded.store import Store
 from tests.embedded.job_words import NOW, job, pods
 

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 
 from kjnb.embedded.api.deletion import request_deletion
 from kjnb.embedded.controllers.backoff import Record
-from kjnb.embedded.controllers.events import record
 from kjnb.embedded.controllers.job_controller import NO_FAILURES, Plan, sync
 from kjnb.embedded.controllers.job_pods import (
     TRACKING,
@@ -32,6 +31,7 @@ from kjnb.embedded.controllers.job_pods import (
     untracked,
 )
 from kjnb.embedded.controllers.pod_template import owner_reference
+from kjnb.embedded.events import record
 from kjnb.embedded.store import AlreadyExists, Event, Store
 
 Key = tuple[str, str]  # namespace, name

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from kjnb.embedded.controllers.events import outdated
 from kjnb.embedded.controllers.garbage import RESOURCE_OF, Garbage
 from kjnb.embedded.controllers.job_loop import JobLoop
 from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
+from kjnb.embedded.events import outdated
 from kjnb.embedded.store import Event, Store, Watch
 
 EVENTS_EVERY = 60.0

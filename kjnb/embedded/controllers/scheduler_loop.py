@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from kjnb.embedded.api.timestamps import stamp
-from kjnb.embedded.controllers.events import record
 from kjnb.embedded.controllers.job_pods import Object, deleting, terminal, uid
 from kjnb.embedded.controllers.scheduler import (
     GATED,
@@ -20,6 +19,7 @@ from kjnb.embedded.controllers.scheduler import (
     requests,
     total,
 )
+from kjnb.embedded.events import record
 from kjnb.embedded.store import Event, Store
 
 Key = tuple[str, str]

@@ -16,10 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from kjnb.embedded import events
 from kjnb.embedded.api.discovery import KUBERNETES
 from kjnb.embedded.api.quantity import parse
 from kjnb.embedded.api.timestamps import seconds, stamp
-from kjnb.embedded.controllers import events
 from kjnb.embedded.node import bubblewrap, capacity, images, lifecycle, pod_env, volumes, wire
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.log_folder import LogFolder

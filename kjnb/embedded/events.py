@@ -7,12 +7,13 @@ belongs together is remembered while the server runs; after a restart a new seri
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from kjnb.embedded.api.timestamps import micro_stamp, seconds, stamp
-from kjnb.embedded.controllers.job_pods import Object
 from kjnb.embedded.store import Store
 
+Object = dict[str, Any]
 SIMILAR = 10  # from the tenth on, events that differ in their message only are combined
 KEPT_SECONDS = 3600.0
 KEPT_EVENTS = 10_000
