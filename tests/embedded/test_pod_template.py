@@ -2,8 +2,13 @@
 
 import pytest
 
-from kjnb.embedded.controllers.pod_template import Mould, Place, name_prefix, pod_spec, qos_class
+from kjnb.embedded.api import defaults
+from kjnb.embedded.controllers.pod_template import Mould, Place, name_prefix, with_index
 from tests.embedded.job_words import job, numbered
+
+
+def admitted(**spec):
+    return defaults.pod({"spec": spec})["spec"]
 
 
 def container(**resources):
@@ -23,11 +28,11 @@ def container(**resources):
     ],
 )
 def test_quality_of_service(containers, quality):
-    assert qos_class({"containers": containers}) == quality
+    assert defaults.qos_class({"containers": containers}) == quality
 
 
 def test_requests_are_defaulted_from_limits():
-    made = pod_spec({"containers": [container(limits={"cpu": "1", "memory": "1Gi"}, requests={"cpu": "1m"})]}, False)
+    made = admitted(containers=[container(limits={"cpu": "1", "memory": "1Gi"}, requests={"cpu": "1m"})])
     assert made["containers"][0]["resources"]["requests"] == {"cpu": "1m", "memory": "1Gi"}
     assert "env" not in made["containers"][0]
 
@@ -35,17 +40,17 @@ def test_requests_are_defaulted_from_limits():
 def test_the_index_variable_reaches_every_container_that_does_not_set_it():
     own = {"name": "JOB_COMPLETION_INDEX", "value": "mine"}
     given = {"initContainers": [container()], "containers": [{**container(), "env": [own]}]}
-    made = pod_spec(given, True)
+    made = with_index(given)
     assert made["initContainers"][0]["env"][0]["valueFrom"]["fieldRef"]["fieldPath"].endswith("completion-index']")
     assert made["containers"][0]["env"] == [own]
 
 
 def test_what_admission_adds():
-    made = pod_spec({"containers": [container()]}, False)
+    made = admitted(containers=[container()])
     assert made["serviceAccountName"] == made["serviceAccount"] == "default"
     assert len(made["tolerations"]) == 2
     own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists"}
-    made = pod_spec({"containers": [container()], "serviceAccountName": "me", "tolerations": [own]}, False)
+    made = admitted(containers=[container()], serviceAccountName="me", tolerations=[own])
     assert made["serviceAccount"] == "me"
     assert [t["key"] for t in made["tolerations"]] == ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
 

@@ -153,19 +153,16 @@ def requests_from_limits(one: Object) -> Object:
 
 
 def qos_class(spec: Object) -> str:
-    """Guaranteed, Burstable or BestEffort, from the containers' resources."""
-    every = [*spec.get("containers", ()), *spec.get("initContainers", ())]
-    pairs = [
-        ((c.get("resources") or {}).get("requests") or {}, (c.get("resources") or {}).get("limits") or {})
-        for c in every
-    ]
-    if not any(requests or limits for requests, limits in pairs):
+    """Guaranteed where all limits of cpu and memory equal the requests, BestEffort where there are neither."""
+    asked = [one.get("resources") or {} for one in (*spec["containers"], *spec.get("initContainers", ()))]
+    limits, requests = ([_core(some.get(kind)) for some in asked] for kind in ("limits", "requests"))
+    if not any(limits) and not any(requests):
         return "BestEffort"
-    exact = all(
-        limits.keys() >= {"cpu", "memory"} and all(requests.get(k) == limits[k] for k in ("cpu", "memory"))
-        for requests, limits in pairs
-    )
-    return "Guaranteed" if exact else "Burstable"
+    return "Guaranteed" if all(len(some) == 2 for some in limits) and limits == requests else "Burstable"
+
+
+def _core(resources: Object | None) -> Object:
+    return {name: amount for name, amount in (resources or {}).items() if name in ("cpu", "memory")}
 
 
 def namespace(obj: Object) -> Object:

@@ -7,26 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from kjnb.embedded.api import defaults
 from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, INDEX, TRACKING, Object
 
 NAME_ROOM = 63 - 5  # a pod's name is a DNS label and ends in five random characters
 INDEX_VARIABLE = {
     "name": "JOB_COMPLETION_INDEX",
     "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{INDEX}']"}},
-}
-TOLERATED = ("not-ready", "unreachable")
-ADMITTED: dict[str, Any] = {
-    "serviceAccountName": "default",
-    "serviceAccount": "default",
-    "tolerations": [
-        {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-        for what in TOLERATED
-    ],
-    "priority": 0,
-    "enableServiceLinks": True,
-    "preemptionPolicy": "PreemptLowerPriority",
 }
 
 
@@ -48,8 +36,9 @@ class Mould:
         template = job["spec"]["template"]
         self._meta: Object = template.get("metadata") or {}
         self._indexed = job["spec"].get("completionMode") == "Indexed"
-        self._spec = pod_spec(template["spec"], self._indexed)
-        self._status = {"phase": "Pending", "qosClass": qos_class(self._spec)}
+        alike = defaults.pod({"spec": with_index(template["spec"]) if self._indexed else template["spec"]})
+        self._spec: Object = alike["spec"]
+        self._status: Object = alike["status"]
         self._owners = [owner_reference(job)]
 
     def pod(self, place: Place) -> Object:
@@ -90,46 +79,14 @@ def name_prefix(job_name: str, index: int | None) -> str:
     return job_name[: NAME_ROOM - len(end)] + end
 
 
-def pod_spec(template: Object, indexed: bool) -> Object:
-    """The spec that a Job's pods share."""
-    spec = {**ADMITTED, **template}
-    if template.get("serviceAccountName"):
-        spec["serviceAccount"] = template["serviceAccountName"]
-    if template.get("tolerations"):
-        spec["tolerations"] = [*template["tolerations"], *_missing(template["tolerations"])]
-    for kind in ("initContainers", "containers"):
-        if template.get(kind):
-            spec[kind] = [_container(container, indexed) for container in template[kind]]
-    return spec
+def with_index(spec: Object) -> Object:
+    """The spec whose containers are told their completion index."""
+    kinds = [kind for kind in ("initContainers", "containers") if spec.get(kind)]
+    return {**spec, **{kind: [_told(container) for container in spec[kind]] for kind in kinds}}
 
 
-def _missing(given: list[Object]) -> list[Object]:
-    keys = {toleration.get("key") for toleration in given}
-    return [toleration for toleration in ADMITTED["tolerations"] if toleration["key"] not in keys]
-
-
-def _container(container: Object, indexed: bool) -> Object:
-    asked = container.get("resources") or {}
-    limits = asked.get("limits") or {}
-    if limits:
-        requests = {**limits, **(asked.get("requests") or {})}
-        container = {**container, "resources": {**asked, "requests": requests}}
+def _told(container: Object) -> Object:
     env = container.get("env") or []
-    if indexed and all(variable["name"] != INDEX_VARIABLE["name"] for variable in env):
-        container = {**container, "env": [*env, INDEX_VARIABLE]}
-    return container
-
-
-def qos_class(spec: Object) -> str:
-    """Guaranteed where all limits of cpu and memory equal the requests, BestEffort where there are neither."""
-    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
-    asked = [container.get("resources") or {} for container in containers]
-    limits = [_core(some.get("limits")) for some in asked]
-    requests = [_core(some.get("requests")) for some in asked]
-    if not any(limits) and not any(requests):
-        return "BestEffort"
-    return "Guaranteed" if all(len(some) == 2 for some in limits) and limits == requests else "Burstable"
-
-
-def _core(resources: Object | None) -> Object:
-    return {name: amount for name, amount in (resources or {}).items() if name in ("cpu", "memory")}
+    if any(variable["name"] == INDEX_VARIABLE["name"] for variable in env):
+        return container
+    return {**container, "env": [*env, INDEX_VARIABLE]}
