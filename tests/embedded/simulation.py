@@ -22,6 +22,10 @@ NODE = {
 }
 
 
+class Crash(BaseException):
+    """The server stops here; no `except Exception` may survive it."""
+
+
 class Simulation:
     """`step` commits, tells the loops, lets them act, and turns the clock by a tick."""
 
@@ -45,6 +49,32 @@ class Simulation:
         self.garbage = GarbageLoop(self.store, clock=clock, monotonic=clock)
         for loop in (self.jobs, self.scheduler, self.garbage):
             loop.load()
+
+    def crash(self, writes: int, *, steps: int = 3, tick: float = 0.3) -> None:
+        """The server dies after some more writes, or these steps, and starts again with what it had written."""
+        originals = {name: getattr(self.store, name) for name in ("create", "update", "remove")}
+        left = itertools.count(writes, -1)
+
+        def dying(name: str) -> Callable[..., Any]:
+            def write(*given: Any) -> Any:
+                if next(left) <= 0:
+                    raise Crash
+                return originals[name](*given)
+
+            return write
+
+        try:
+            for name in originals:
+                setattr(self.store, name, dying(name))
+            for _ in range(steps):
+                self.step(tick)
+        except Crash:
+            pass
+        finally:
+            for name in originals:
+                delattr(self.store, name)
+        self.commit()
+        self.start()
 
     def commit(self) -> list[Event]:
         """Commit what is written; the events of it."""
@@ -93,9 +123,9 @@ class Simulation:
         if phase is not None:
             self.end(current, phase)
 
-    def end(self, pod: dict, phase: str) -> None:
-        """The pod's container ends; a pod that was asked to stop needs its grace no longer."""
-        code = 0 if phase == "Succeeded" else 1
+    def end(self, pod: dict, phase: str, code: int = 1) -> None:
+        """The pod's container ends (with that code, if not well); a pod that was asked to stop is past its grace."""
+        code = 0 if phase == "Succeeded" else code
         terminated = {"exitCode": code, "finishedAt": stamp(self.now)}
         status = {**pod["status"], "phase": phase}
         if phase in ("Succeeded", "Failed"):

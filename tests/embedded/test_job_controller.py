@@ -283,7 +283,7 @@ def test_one_failure_more_than_the_limit_ends_the_job_and_its_pods():
     first = plan(a_job, "0:Failed/uid=a 1:Running/uid=b 2:Running/uid=c/unbound")
     assert conditions(first) == [("FailureTarget", "True", "BackoffLimitExceeded")]
     assert first.status["uncountedTerminatedPods"] == {"failed": ["a", "b", "c"]}
-    assert names(first.delete) == ["b", "c"]
+    assert (names(first.stop), first.delete) == (["b", "c"], ())
     assert names(first.release) == ["a", "b", "c"]
     assert first.status["terminating"] == 1
     assert "active" not in first.status
@@ -301,7 +301,7 @@ def test_one_failure_more_than_the_limit_ends_the_job_and_its_pods():
 def test_more_running_pods_than_can_be_deleted_at_once():
     a_job = job(600, 600, activeDeadlineSeconds=1, status={"startTime": LONG_AGO})
     first = plan(a_job, " ".join(f"{i}:Running" for i in range(600)))
-    assert len(first.delete) == 500
+    assert len(first.stop) == 500
     assert first.status["active"] == 100
     assert first.requeue_after == 0
 
@@ -372,7 +372,7 @@ def test_the_success_policy_ends_the_job_without_counting_the_rest():
     a_job = job(3, 3, successPolicy={"rules": [{"succeededIndexes": "0"}]})
     first = plan(a_job, "0:Succeeded/uid=a 1:Running/uid=b 2:Running/uid=c")
     assert conditions(first) == [("SuccessCriteriaMet", "True", "SuccessPolicy")]
-    assert names(first.delete) == ["b", "c"]
+    assert (first.stop, names(first.delete)) == ((), ["b", "c"])
     assert names(first.release) == ["a", "b", "c"]
     assert first.status["uncountedTerminatedPods"] == {}
     second = plan(stored(a_job, first))

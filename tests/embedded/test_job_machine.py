@@ -9,15 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from kjnb.embedded.api.deletion import request_deletion
-from kjnb.embedded.controllers.indexes import parse, total
-from kjnb.embedded.controllers.job_pods import index_of, tracked, uid
+from kjnb.embedded.controllers.job_pods import tracked
 from tests.embedded.job_words import job
+from tests.embedded.ledger import IGNORED_CODE, Ledger
 from tests.embedded.simulation import Simulation
 from tests.rounds import rounds
-
-
-class Crash(BaseException):
-    """The server stops here; no `except Exception` may survive it."""
 
 
 class JobMachine(RuleBasedStateMachine):
@@ -36,13 +32,12 @@ class JobMachine(RuleBasedStateMachine):
         budget = {"backoffLimitPerIndex": per_index} if indexed and per_index is not None else {"backoffLimit": limit}
         budget["completionMode"] = "Indexed" if indexed else "NonIndexed"
         if ignore:
-            rules = [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [9]}}]
+            rules = [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [IGNORED_CODE]}}]
             budget |= {"podFailurePolicy": {"rules": rules}, "podReplacementPolicy": "Failed"}
-        self.indexed = indexed
         self.completions = completions
+        self.simulation.seen = []
+        self.ledger = Ledger()
         self.simulation.store.create("jobs", job(completions, parallelism, **budget))
-        self.started: set[str] = set()
-        self.successes = 0  # pods that ended well
 
     @rule(turns=st.integers(1, 5), tick=st.sampled_from([0.01, 0.3, 5.0]))
     def turn(self, turns, tick):
@@ -50,13 +45,12 @@ class JobMachine(RuleBasedStateMachine):
             self.simulation.step(tick)
             self.simulation.run_all(self.stopped)
 
-    @rule(place=st.integers(0, 20), outcome=st.sampled_from(["Succeeded", "Succeeded", "Failed"]))
+    @rule(place=st.integers(0, 20), outcome=st.sampled_from(["Succeeded", "Succeeded", "Failed", "Ignored"]))
     def end(self, place, outcome):
         alive = [pod for pod in self.simulation.pods() if pod["status"]["phase"] == "Pending" and on_node(pod)]
         if alive:
-            pod = alive[place % len(alive)]
-            self.successes += outcome == "Succeeded"
-            self.simulation.end(pod, outcome)
+            phase, code = ("Failed", IGNORED_CODE) if outcome == "Ignored" else (outcome, 1)
+            self.simulation.end(alive[place % len(alive)], phase, code)
 
     @rule(place=st.integers(0, 20))
     def delete_from_outside(self, place):
@@ -76,32 +70,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule(writes=st.integers(0, 12))
     def crash(self, writes):
-        """The server dies after some more writes and starts again with what it had written."""
-        store = self.simulation.store
-        originals = {name: getattr(store, name) for name in ("create", "update", "remove")}
-        left = [writes]
-
-        def dying(name):
-            def write(*given):
-                if left[0] == 0:
-                    raise Crash
-                left[0] -= 1
-                return originals[name](*given)
-
-            return write
-
-        try:
-            for name in originals:
-                setattr(store, name, dying(name))
-            for _ in range(3):
-                self.simulation.step(0.3)
-        except Crash:
-            pass
-        finally:
-            for name in originals:
-                delattr(store, name)
-        self.simulation.commit()
-        self.simulation.start()
+        self.simulation.crash(writes)
 
     def patch(self, **spec):
         found = self.simulation.job()
@@ -112,35 +81,10 @@ class JobMachine(RuleBasedStateMachine):
         return "Failed" if pod["metadata"].get("deletionTimestamp") else None
 
     @invariant()
-    def no_index_is_both_completed_and_failed(self):
-        status = self.status()
-        completed, failed = members(status.get("completedIndexes")), members(status.get("failedIndexes"))
-        assert not completed & failed
-        assert completed | failed <= set(range(self.completions))
-
-    @invariant()
-    def what_succeeded_is_not_started_again(self):
-        done = members(self.status().get("completedIndexes"))
-        for pod in self.simulation.pods():
-            if uid(pod) not in self.started:
-                self.started.add(uid(pod))
-                assert index_of(pod) is None or index_of(pod) not in self.done_before, pod["metadata"]["name"]
-        self.done_before = done
-
-    done_before: frozenset[int] | set[int] = frozenset()
-
-    @invariant()
-    def counts_are_right(self):
-        status = self.status()
-        if self.indexed:
-            assert status.get("succeeded", 0) == total(parse(status.get("completedIndexes", ""), self.completions))
-        noted = status.get("uncountedTerminatedPods", {}).get("succeeded", [])
-        if not self.indexed:
-            over = [pod for pod in self.simulation.pods() if pod["status"]["phase"] == "Succeeded" and not tracked(pod)]
-            assert len([pod for pod in over if not pod["metadata"].get("deletionTimestamp")]) <= status.get(
-                "succeeded", 0
-            ) + len(noted)
-            assert status.get("succeeded", 0) <= self.successes
+    def every_pod_is_counted_once(self):
+        for event in self.simulation.seen:
+            self.ledger.take(event)
+        self.simulation.seen.clear()
 
     @invariant()
     def active_pods_are_no_more_than_wanted(self):
@@ -160,8 +104,11 @@ class JobMachine(RuleBasedStateMachine):
         for _ in range(5):
             self.simulation.step(0.5)
         assert not any(tracked(pod) for pod in self.simulation.pods())
+        self.simulation.commit()
+        self.every_pod_is_counted_once()
         status = self.status()
         assert status["uncountedTerminatedPods"] == {}
+        assert status.get("failed", 0) == len(self.ledger.counted["failed"])
         assert "active" not in status
         assert status["terminating"] == 0
         if self.simulation.condition("Complete"):
@@ -175,10 +122,6 @@ class JobMachine(RuleBasedStateMachine):
 
 def on_node(pod):
     return bool(pod["spec"].get("nodeName"))
-
-
-def members(text):
-    return {i for first, last in parse(text or "", 1000) for i in range(first, last + 1)}
 
 
 JobMachine.TestCase.settings = settings(

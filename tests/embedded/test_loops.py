@@ -4,6 +4,8 @@ import asyncio
 import itertools
 import time
 
+import pytest
+
 from kjnb.embedded.controllers.job_pods import TRACKING, tracked
 from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.controllers.pod_template import owner_reference
@@ -106,3 +108,27 @@ def test_the_second_of_two_pods_with_one_name_is_made_by_the_next_sync():
     cluster.store.create("jobs", job(1, 1))
     cluster.until(lambda: cluster.condition("Complete"), kubelet=lambda pod: "Succeeded")
     assert cluster.job()["status"]["succeeded"] == 1
+
+
+def failing_with_one_pod_left():
+    """A Job that has just failed for good, with another pod on the node."""
+    cluster = Simulation()
+    cluster.store.create("jobs", job(2, 2, completionMode="NonIndexed", backoffLimit=0))
+    cluster.until(lambda: sum("nodeName" in pod["spec"] for pod in cluster.pods()) == 2)
+    cluster.end(cluster.pods()[0], "Failed")
+    return cluster
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_what_succeeds_before_the_failing_job_asked_it_to_stop_counts_as_a_success(writes):
+    cluster = failing_with_one_pod_left()
+    cluster.crash(writes)
+    left = cluster.pods()[-1]
+    asked = bool(left["metadata"].get("deletionTimestamp"))
+    noted = left["metadata"]["uid"] in cluster.job()["status"]["uncountedTerminatedPods"].get("failed", [])
+    assert asked or not noted
+    cluster.end(left, "Succeeded")
+    cluster.until(lambda: cluster.condition("Failed"), tick=0.5)
+    status = cluster.job()["status"]
+    assert (status.get("succeeded", 0), status["failed"]) == ((0, 2) if writes >= 2 else (1, 1))
+    assert not any(tracked(pod) for pod in cluster.pods())

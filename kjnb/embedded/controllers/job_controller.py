@@ -29,9 +29,14 @@ NO_FAILURES = Record()
 
 @dataclass(frozen=True)
 class Plan:
-    """What to write, in this order; pods to release lose the Job's finalizer, also those to delete."""
+    """What to write, in this order; pods to release lose the Job's finalizer, also those to delete.
+
+    Pods to stop are asked to before the status says that they failed, and keep the finalizer until it is stored: what
+    nobody asked to stop is never counted as a failure.
+    """
 
     create: tuple[Object, ...] = ()
+    stop: tuple[Object, ...] = ()
     status: Object | None = None
     release: tuple[Object, ...] = ()
     delete: tuple[Object, ...] = ()
@@ -152,7 +157,8 @@ def _ending(view: View, verdict: Verdict, now: float) -> Plan:
     kind = conditions.TERMINAL[verdict.kind] if over else verdict.kind
     status["conditions"] = conditions.with_status(known, kind, "True", verdict.reason, verdict.message, now)
     again = over or not decided or bool(counting.release or waiting)
-    return Plan((), status, counting.release, doomed, events, 0.0 if again else None)
+    stop, delete = (doomed, ()) if verdict.ending == "failed" else ((), doomed)
+    return Plan((), stop, status, counting.release, delete, events, 0.0 if again else None)
 
 
 def _last_word(verdict: Verdict) -> Event:
@@ -181,7 +187,7 @@ def _going_on(view: View, step: Scale, record: Record, names: Callable[[], str],
     soon = 0.0 if counting.numbers["uncountedTerminatedPods"] or len(step.create) == AT_ONCE else None
     deadline = time_left(View({**view.job, "status": status}, ()), now)
     waits = [wait for wait in (soon, step.wait, deadline) if wait is not None]
-    return Plan(create, status, release, step.delete, events, min(waits, default=None), known)
+    return Plan(create, (), status, release, step.delete, events, min(waits, default=None), known)
 
 
 def _deleted(pod: Object) -> Event:

@@ -200,7 +200,7 @@ class JobLoop:
     def _postponed(self, key: Key, job: Object, plan: Plan) -> float:
         """Seconds to wait with storing a status in which only counts differ; 0 to store it now."""
         old, new = job.get("status") or {}, plan.status
-        if new is None or plan.delete or not (new.get("active") or plan.create):
+        if new is None or plan.stop or plan.delete or not (new.get("active") or plan.create):
             return 0.0
         if any(old.get(name) != new.get(name) for name in ("conditions", "startTime")):
             return 0.0
@@ -208,6 +208,8 @@ class JobLoop:
 
     def _write(self, job: Object, plan: Plan, now: float) -> None:
         """The plan but for its new pods, which are there already."""
+        for pod in plan.stop:
+            self._delete(job, pod, now, release=False)
         if plan.status is not None:
             job = self._store.update("jobs", {**job, "status": plan.status})
             self._stored[_key(job)] = self._monotonic()
@@ -216,7 +218,7 @@ class JobLoop:
             if uid(pod) not in doomed:
                 self._release(job, pod)
         for pod in plan.delete:
-            self._delete(job, pod, now)
+            self._delete(job, pod, now, release=True)
         for kind, reason, message in plan.events:
             if reason != "SuccessfulCreate":
                 record(self._store, job, kind, reason, message, now, "job-controller")
@@ -247,13 +249,14 @@ class JobLoop:
             gone = self._store.get("pods", *_key(pod)) is None
             self._place(uid(job), uid(pod), None if gone else after)
 
-    def _delete(self, job: Object, pod: Object, now: float) -> None:
+    def _delete(self, job: Object, pod: Object, now: float, *, release: bool) -> None:
         current = self._store.get("pods", *_key(pod))
         if current is None:
             return
         when = datetime.fromtimestamp(now, UTC)
-        freed = untracked(current)  # in one write: a stop between two could leave one that runs and counts for nothing
-        after, gone = request_deletion(self._store, "pods", freed, grace=None, propagation="Background", now=when)
+        if release:  # in one write: a stop between two could leave one that runs and counts for nothing
+            current = untracked(current)
+        after, gone = request_deletion(self._store, "pods", current, grace=None, propagation="Background", now=when)
         self._place(uid(job), uid(pod), None if gone else after)
 
 

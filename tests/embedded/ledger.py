@@ -1,0 +1,126 @@
+"""A Job's pods by the committed events alone: every one is counted once, or rightly not at all."""
+
+from __future__ import annotations
+
+from kjnb.embedded.controllers.indexes import parse, total
+from kjnb.embedded.controllers.job_pods import deleting, index_of, phase, terminal, tracked, uid
+from kjnb.embedded.store import Event
+
+KINDS = ("succeeded", "failed")
+IGNORED_CODE = 9  # the exit code that the policy of these Jobs ignores
+
+
+class Ledger:
+    """`take` every event of one Job and its pods in order; AssertionError where the count goes wrong."""
+
+    def __init__(self) -> None:
+        self.job: dict = {}
+        self.pods: dict[str, dict] = {}
+        self.counted: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self.let_go: set[str] = set()  # stopped by the controller, for nobody's fault
+        self.ended: dict[str, set[str]] = {phase: set() for phase in ("Succeeded", "Failed")}
+
+    def take(self, event: Event) -> None:
+        """Account for one change."""
+        if event.resource == "jobs":
+            self.job = event.obj
+            self._check_status()
+        elif event.resource == "pods":
+            self._take_pod(event)
+
+    # -- the Job
+
+    @property
+    def status(self) -> dict:
+        return self.job.get("status") or {}
+
+    @property
+    def indexed(self) -> bool:
+        return self.job["spec"]["completionMode"] == "Indexed"
+
+    def members(self, field: str) -> set[int]:
+        """The indexes in completedIndexes or failedIndexes."""
+        intervals = parse(self.status.get(field) or "", 100_000)
+        return {index for first, last in intervals for index in range(first, last + 1)}
+
+    def holds(self, condition: str) -> bool:
+        return any(c["type"] == condition and c["status"] == "True" for c in self.status.get("conditions", ()))
+
+    def _check_status(self) -> None:
+        noted = self.status.get("uncountedTerminatedPods") or {}
+        for kind in KINDS:
+            for name in noted.get(kind, ()):
+                if name not in self.counted[kind]:
+                    self._note(kind, name)
+        for kind in KINDS if not self.indexed else KINDS[1:]:
+            number = self.status.get(kind, 0) + len(noted.get(kind, ()))
+            assert number == len(self.counted[kind]), (kind, number, self.counted[kind], self.status)
+            waiting = {name for name in self.counted[kind] if name in self.pods and tracked(self.pods[name])}
+            assert waiting <= set(noted.get(kind, ())), f"counted before they were released: {waiting}, {self.status}"
+        self._check_indexes()
+
+    def _note(self, kind: str, name: str) -> None:
+        pod = self.pods[name]
+        other = self.counted[KINDS[1 - KINDS.index(kind)]]
+        assert name not in other, f"{name} counted as both"
+        assert tracked(pod), f"{name} noted after its release"
+        if kind == "succeeded":
+            assert phase(pod) == "Succeeded", pod["status"]
+        else:
+            asked = deleting(pod) and (not self._waits_for_the_end() or self.holds("FailureTarget"))
+            assert phase(pod) == "Failed" or (asked and phase(pod) != "Succeeded"), (pod, self.status)
+        self.counted[kind].add(name)
+
+    def _waits_for_the_end(self) -> bool:
+        return self.job["spec"].get("podReplacementPolicy") == "Failed"
+
+    def _check_indexes(self) -> None:
+        completed, lost = self.members("completedIndexes"), self.members("failedIndexes")
+        assert not completed & lost
+        assert completed | lost <= set(range(self.job["spec"].get("completions") or 0))
+        if not self.indexed:
+            return
+        assert self.status.get("succeeded", 0) == total(parse(self.status.get("completedIndexes", ""), 100_000))
+        assert completed <= {index_of(self.pods[name]) for name in self.ended["Succeeded"]}
+        for index in lost:
+            failures = [name for name in self.ended["Failed"] if index_of(self.pods[name]) == index]
+            assert len(failures) > self.job["spec"]["backoffLimitPerIndex"], (index, failures)
+
+    # -- its pods
+
+    def _take_pod(self, event: Event) -> None:
+        pod, name = event.obj, uid(event.obj)
+        if event.type == "ADDED":
+            done = self.members("completedIndexes") | self.members("failedIndexes")
+            assert index_of(pod) is None or index_of(pod) not in done, f"{pod['metadata']['name']} was not needed"
+        else:
+            assert phase(self.pods[name]) in ("Pending", phase(pod)), "the test's own kubelet changed a final phase"
+        if event.old is not None and tracked(event.old) and (event.type == "DELETED" or not tracked(pod)):
+            self._released(event.old, pod, event.type == "DELETED")
+        self.pods[name] = pod
+        if phase(pod) == "Succeeded":
+            self.ended["Succeeded"].add(name)
+        elif (phase(pod) == "Failed" or deleting(pod)) and not self._ignored(pod):
+            self.ended["Failed"].add(name)  # it may yet succeed: then it is in both
+
+    def _ignored(self, pod: dict) -> bool:
+        states = [status["state"] for status in pod["status"].get("containerStatuses", ())]
+        code = any(state.get("terminated", {}).get("exitCode") == IGNORED_CODE for state in states)
+        return code and "podFailurePolicy" in self.job["spec"]
+
+    def _released(self, old: dict, new: dict, gone: bool) -> None:
+        """A pod without the finalizer was counted before, or there is a reason not to count it."""
+        if any(uid(old) in self.counted[kind] for kind in KINDS):
+            return
+        if not terminal(old) and not deleting(old):
+            assert gone or deleting(new), f"{uid(old)} runs on uncounted"
+            self.let_go.add(uid(old))
+        elif phase(old) == "Succeeded":
+            assert self.indexed, f"the success of {uid(old)} is forgotten: {self.status}"
+            assert index_of(old) in self.members("completedIndexes") | self.members("failedIndexes"), self.status
+        elif terminal(old):
+            assert self._ignored(old), f"the failure of {uid(old)} is forgotten: {self.status}"
+        else:
+            assert self.holds("SuccessCriteriaMet"), f"the end of {uid(old)} is forgotten: {self.status}"
+            assert self._waits_for_the_end()
+            self.let_go.add(uid(old))
