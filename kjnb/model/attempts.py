@@ -9,7 +9,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kjnb.model.facts import AttemptSeen, PodSeen
 
@@ -79,6 +79,9 @@ class Attempt(NamedTuple):
         return {"failed": Phase.FAILED, "terminated": Phase.STOPPED}.get(told, Phase.SUCCEEDED)
 
 
+Attempts = tuple[Attempt, ...]  # at one index
+
+
 def slim(one: Attempt) -> Attempt:
     """An attempt that succeeded, as what is kept of it: its times and its place among the others."""
     told = one.account and AttemptSeen(-1, "", "succeeded", known(one.account.start), known(one.account.end))
@@ -140,8 +143,8 @@ def joined(one: Attempt, other: Attempt) -> Attempt:
     )
 
 
-class Shelf(tuple[dict[int, Any], ...]):
-    """Values by index in small dicts, so that a change copies one small dict and the row of references, never all."""
+class Shelf(tuple[dict[int, Attempts], ...]):
+    """Attempts by index in small dicts, so that a change copies one small dict and the row of references, never all."""
 
     __slots__ = ()
 
@@ -150,12 +153,12 @@ class Shelf(tuple[dict[int, Any], ...]):
         """An empty shelf for indexes 0…size-1."""
         return cls({} for _ in range(-(-size // BUCKET)))
 
-    def at(self, index: int) -> Any:
-        """The value at an index, or None."""
+    def at(self, index: int) -> Attempts | None:
+        """The attempts at an index, or None."""
         return self[index // BUCKET].get(index)
 
-    def pairs(self) -> Iterator[tuple[int, Any]]:
-        """Every index that has a value, ascending, with its value."""
+    def pairs(self) -> Iterator[tuple[int, Attempts]]:
+        """Every index that has attempts here, ascending, with them."""
         for bucket in self:
             yield from sorted(bucket.items())
 
@@ -165,23 +168,23 @@ class ShelfDraft:
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
-        self.changed: dict[int, dict[int, Any]] = {}
+        self.changed: dict[int, dict[int, Attempts]] = {}
 
-    def at(self, index: int) -> Any:
-        """The value at an index as the draft has it, or None."""
+    def at(self, index: int) -> Attempts | None:
+        """The attempts at an index as the draft has them, or None."""
         place = index // BUCKET
         return self.changed.get(place, self.shelf[place]).get(index)
 
-    def put(self, index: int, value: Any) -> None:
-        """Set the value at an index; None takes it away."""
+    def put(self, index: int, attempts: Attempts | None) -> None:
+        """Set the attempts at an index; None takes them away."""
         place = index // BUCKET
         bucket = self.changed.get(place)
         if bucket is None:
             bucket = self.changed[place] = dict(self.shelf[place])
-        if value is None:
+        if attempts is None:
             bucket.pop(index, None)
         else:
-            bucket[index] = value
+            bucket[index] = attempts
 
     def done(self) -> Shelf:
         """The shelf with the changes."""

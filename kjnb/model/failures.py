@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from kjnb.model.attempts import Attempt, Phase, State
+from kjnb.model.attempts import Attempt, Phase, Shelf, State
 from kjnb.model.facts import AttemptSeen
-
-if TYPE_CHECKING:
-    from kjnb.model.runstate import RunState
 
 UNSEEN = "failed, and nothing was seen of its attempts"
 
@@ -47,17 +45,17 @@ class Group(NamedTuple):
     traceback: str
 
 
-def failures_of(state: RunState) -> list[Failure]:
-    """Every index that failed and has not succeeded since, ascending."""
-    records = dict(state.shelf.pairs())
-    refused = set(np.flatnonzero(state.states == State.FAILED).tolist())
-    unfinished = {i for i in records if state.states[i] not in (State.SUCCEEDED, State.LOST)}
+def failures_of(shelf: Shelf, states: npt.NDArray[np.uint8], tries: npt.NDArray[np.uint16]) -> list[Failure]:
+    """Every index that failed and has not succeeded since, ascending: from its attempts, its state and its tries."""
+    records = dict(shelf.pairs())
+    refused = set(np.flatnonzero(states == State.FAILED).tolist())
+    unfinished = {i for i in records if states[i] not in (State.SUCCEEDED, State.LOST)}
     found = []
     for index in sorted(refused | unfinished):
         failed = [one for one in records.get(index, ()) if one.settled == Phase.FAILED]
         if failed or index in refused:
             last = max(failed, key=lambda one: one.order, default=None)
-            found.append(failure(index, int(state.tries[index]), last, final=index in refused))
+            found.append(failure(index, int(tries[index]), last, final=index in refused))
     return found
 
 

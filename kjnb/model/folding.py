@@ -61,7 +61,7 @@ class Draft:
 
     def attempts(self, index: int) -> tuple[Attempt, ...]:
         """The attempts at an index as the draft has them."""
-        found: tuple[Attempt, ...] | None = self.shelf.at(index)
+        found = self.shelf.at(index)
         return unpacked(self.copies.get("packed", self.state.packed)[index]) if found is None else found
 
     def pod(self, fact: PodSeen) -> None:
@@ -77,7 +77,7 @@ class Draft:
         """A worker's account belongs to the attempt of its uid, whether or not its pod was ever seen."""
         if not 0 <= fact.index < self.state.completions:
             return
-        slim = fact._replace(
+        kept = fact._replace(
             traceback="",
             message=fact.message[:LONGEST_MESSAGE],
             group=sys.intern(fact.group),
@@ -85,8 +85,8 @@ class Draft:
         )
         if fact.outcome == "failed":
             self.first_of_group(fact)
-        fresh = Attempt(key=key_of(fact.uid), uid=fact.uid, account=slim)
-        self.put(fact.index, fresh, lambda old: old._replace(account=slim))
+        fresh = Attempt(key=key_of(fact.uid), uid=fact.uid, account=kept)
+        self.put(fact.index, fresh, lambda old: old._replace(account=kept))
 
     def first_of_group(self, fact: AttemptSeen) -> None:
         """Keep one traceback a group: that of the attempt which ended first."""
@@ -161,7 +161,7 @@ class Draft:
 
     def vanish(self, index: int, uids: frozenset[str], numbers: set[int]) -> None:
         """Mark the attempts at an index that had not ended and whose pods are no more."""
-        attempts: tuple[Attempt, ...] = self.shelf.at(index) or ()
+        attempts = self.shelf.at(index) or ()
         kept = [
             one._replace(phase=Phase.STOPPED, gone=True)
             if one.settled < Phase.STOPPED and one.job in numbers and one.uid not in uids

@@ -11,14 +11,13 @@ from kjnb.errors import UsageError
 from kjnb.model.merge import strategic_merge
 from kjnb.model.names import label_value
 from kjnb.model.spec import JobSpec, check_size
+from kjnb.worker.attempt import FATAL, TASK_UNLOADABLE
 
 RUN_LABEL = "kjnb.dev/run"
 LAUNCH_LABEL = "kjnb.dev/launch"
 OWNER_LABEL = "kjnb.dev/owner"
 STAGE_ANNOTATION = "kjnb.dev/stage"
 CONTAINER = "worker"
-TASK_UNLOADABLE = 87
-FATAL = 88
 DEFAULT_PARALLELISM = 4
 DEFAULT_CPU = "1"
 DEFAULT_MEMORY = "512Mi"

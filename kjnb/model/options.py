@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import Field, fields
-from typing import Any, NoReturn
+from typing import Any
 
 from kjnb.errors import UsageError
 from kjnb.model.spec import WEEK, JobSpec, read_value
@@ -95,11 +95,3 @@ def flag_values(item: Field[Any], value: Any) -> list[str]:
     if item.metadata["kind"] == "names":
         return [",".join(value)]
     return [str(text) for text in value] if isinstance(value, tuple) else [str(value)]
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """A parser whose errors are UsageErrors of one line, with the nearest flag, instead of an exit."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
-        raise UsageError(message, fix=f"see {self.prog} --help")

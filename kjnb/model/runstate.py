@@ -22,8 +22,6 @@ from kjnb.model.indexes import parse_intervals
 Flags = npt.NDArray[np.bool_]
 TERMINAL = ("Complete", "Failed")
 TELLING = ("Failed", "FailureTarget", "Complete", "SuccessCriteriaMet", "Suspended")
-
-
 PACKED = np.dtype(
     [
         ("key", np.int64),
@@ -116,10 +114,6 @@ class RunState:
             launched=launched,
         )
 
-    def with_job(self, name: str, indexes: tuple[int, ...] | None) -> RunState:
-        """The state of the run with one more Job, made after the others."""
-        return settle(replace(self, jobs={**self.jobs, name: indexes}))
-
     @cached_property
     def counts(self) -> dict[State, int]:
         """How many indexes are in each state; all states are there, and they sum to `completions`."""
@@ -134,7 +128,7 @@ class RunState:
     @cached_property
     def failures(self) -> list[Failure]:
         """Every index that failed and has not succeeded since, with its last failed attempt, by index."""
-        return failures_of(self)
+        return failures_of(self.shelf, self.states, self.tries)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -201,7 +195,12 @@ def unpacked(row: Any) -> tuple[Attempt, ...]:
 
 def job_over(fact: JobSeen) -> bool:
     """Whether nothing more comes of a Job: it is complete, failed, or gone."""
-    return fact.gone or any(kind in TERMINAL and status == "True" for kind, status, _, _ in fact.conditions)
+    return fact.gone or ended_itself(fact)
+
+
+def ended_itself(fact: JobSeen) -> bool:
+    """Whether a Job came to its end as the cluster tells it: complete or failed."""
+    return any(kind in TERMINAL and status == "True" for kind, status, _, _ in fact.conditions)
 
 
 def settle(state: RunState) -> RunState:
@@ -229,8 +228,7 @@ def outcome_of(known: list[JobSeen], *, succeeded: bool) -> str:
     """How a run that is over ended."""
     if succeeded:
         return "succeeded"
-    ended_itself = any(kind in TERMINAL and status == "True" for kind, status, _, _ in known[-1].conditions)
-    return "failed" if ended_itself else "stopped"
+    return "failed" if ended_itself(known[-1]) else "stopped"
 
 
 def telling_condition(fact: JobSeen) -> tuple[str, str]:

@@ -34,7 +34,7 @@ class JobSpec:
     parallelism: int | None = option(
         "pods that run at the same time", "count", low=1, high=100_000, unset="what the cluster has room for"
     )
-    cpu: str | None = option("CPU of each pod, request and limit: 2, 0.5 or 500m", "cpu", unset="up to one core")
+    cpu: str | None = option("CPU of each pod, request and limit: 2, 0.5 or 500m", "cpu", unset="half a core")
     memory: str | None = option(
         "memory of each pod, request and limit: 512Mi, 2Gi", "memory", unset="from the largest partition"
     )

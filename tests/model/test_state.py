@@ -117,7 +117,7 @@ def test_a_failing_job_is_not_over_yet_but_says_why():
 
 def test_a_second_job_takes_over_its_indexes():
     first = [*pods("0:Succeeded 1:Failed 2:Failed"), job("0", "1-2", conditions=FAILED)]
-    state = run(3, *first).with_job("r-r1", (1, 2))
+    state = run(3, *first, jobs={"r": None, "r-r1": (1, 2)})
     assert (states(state), state.over) == ([OK, Q, Q], False)
     state = reduce(state, [pod(1, "Running", job="r-r1", attempt=3), job("", "", name="r-r1", rv=300, parallelism=2)])
     assert (states(state), state.tries.tolist(), state.parallelism) == ([OK, Q, R], [1, 1, 2], 2)
