@@ -23,6 +23,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kjnb.errors import DataError
+from kjnb.model.fingerprint import digest as digest_value
 from kjnb.model.partition import Partitions
 from kjnb.worker import codec
 from kjnb.worker.layout import FORMAT, Layout
@@ -81,7 +82,7 @@ def _taken(encoded: codec.Encoded, parts: Partitions, order: Any) -> codec.Encod
         batch = batch.remove_column(0)
         meta |= {"index": about | {"freq": None}, "ways": [{"way": "pickle"}, *meta["ways"][1:]]}
         return codec.Encoded(meta, batch, [index, *encoded.pickled], ["the index", *encoded.names])
-    return encoded._replace(meta=meta, batch=batch)
+    return codec.Encoded(meta, batch, encoded.pickled, encoded.names)
 
 
 def digest(parts: Partitions) -> str:
@@ -90,8 +91,6 @@ def digest(parts: Partitions) -> str:
 
 
 def _digest(parts: Partitions, encoded: codec.Encoded) -> str:
-    from kjnb.model.fingerprint import digest as digest_value
-
     sink = HashSink()
     for field, column in zip(encoded.batch.schema, encoded.batch.columns, strict=True):
         _hash_column(sink, field, column)

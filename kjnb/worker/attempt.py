@@ -16,25 +16,21 @@ import os
 import pickle
 import platform
 import random
-import re
 import signal
 import sys
 import tempfile
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 SUCCEEDED = 0
 FAILED = 1
 TASK_UNLOADABLE = 87  # no pod of this run can load the task: the Job ends at its first one
 FATAL = 88  # trying this index again would end the same way
 OURS = (SUCCEEDED, TASK_UNLOADABLE, FATAL)
-NOT_RETRIED = (NameError, AttributeError, TypeError, KeyError, ImportError, SyntaxError)
 ENTRY = 48  # bytes an entry in offsets.bin: first row, rows, and two spans (Arrow, pickled) as uint64
 SAME_DIGITS = {"python": 2, "pandas": 2, "numpy": 1}  # how much of a version must be equal to load what travels
 
@@ -60,15 +56,20 @@ else:
     commit, read_commit = layout.commit, layout.read_commit
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """Who tries: the pod and its index."""
+def mishap() -> ModuleType:
+    """The module that words what went wrong; loaded when it is needed."""
+    if __package__:
+        from kjnb.worker import mishap as module
 
-    index: int
-    uid: str
-    pod: str
-    node: str
-    start: float
+        return module
+    return _beside("mishap")
+
+
+class Attempt:
+    """Who tries: the pod and its index. (A dataclass would cost each pod a millisecond.)"""
+
+    def __init__(self, index: int, uid: str, pod: str, node: str, start: float) -> None:
+        self.index, self.uid, self.pod, self.node, self.start = index, uid, pod, node, start
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Attempt:
@@ -85,11 +86,11 @@ class UnloadableError(Exception):
 # ---------------------------------------------------------------- parts
 
 
-class Memory(NamedTuple):
+class Memory:
     """A private, writable map of a piece of a file, and where it lies."""
 
-    writable: mmap.mmap
-    address: int
+    def __init__(self, writable: mmap.mmap, address: int) -> None:
+        self.writable, self.address = writable, address
 
 
 def read_part(layout: Layout, index: int, *, trust: bool = True) -> Any:
@@ -215,86 +216,6 @@ def load_task(layout: Layout) -> dict[str, Any]:
     return task
 
 
-# ---------------------------------------------------------------- what went wrong
-
-
-def own_frames(error: BaseException | None, sources: Mapping[str, str], src: str) -> list[traceback.FrameSummary]:
-    """The frames of the user's own code: the cell, the function, the shipped modules."""
-    frames = traceback.extract_tb(error.__traceback__) if error else []
-    return [f for f in frames if f.filename in sources or f.filename.startswith(src + os.sep)]
-
-
-def hide_ours(error: BaseException) -> None:
-    """Drop the worker's frames from the head of the traceback and of those it came from."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        one.__traceback__ = _user_part(one.__traceback__)
-        waiting += [one.__cause__, one.__context__]
-
-
-def _user_part(trace: TracebackType | None) -> TracebackType | None:
-    while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, codec.__file__):
-        trace = trace.tb_next
-    return trace
-
-
-def describe(error: BaseException, sources: Mapping[str, str], src: str) -> dict[str, Any]:
-    """An error as it stands in the account: type, message, traceback, the user's line and the group it falls in."""
-    hint = _hint(error)
-    hide_ours(error)
-    own = own_frames(error, sources, src)
-    line, text = (own[-1].lineno, own[-1].line) if own else (None, "")
-    if isinstance(error, SyntaxError) and not own:
-        line, text = error.lineno, (error.text or "").strip()
-    message = _message(error)
-    first = re.sub(r"0x[0-9a-f]+|\d+", "#", message.strip().partition("\n")[0])[:100]
-    group = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    chain = own_frames(error.__cause__ or error.__context__, sources, src)  # how a library came to it is of no use
-    shown = "".join(traceback.format_exception(error, chain=bool(chain))) + (f"-> {hint}\n" if hint else "")
-    return {
-        "type": type(error).__name__,
-        "message": message,
-        "traceback": shown,
-        "line": line,
-        "source": text or "",
-        "group": group + (f", line {line}" if line else ""),
-        "hint": hint,
-    }
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - the user's own __str__
-        return "(its message cannot be shown)"
-
-
-def _hint(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError):
-        return f"install {error.name} where the pods run, or keep the module beside the notebook"
-    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str):
-        return f"if the notebook has this file, ship it: --file {error.filename}"
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, KeyError) and frames and frames[-1].filename in (os.__file__, "<frozen os>") and error.args:
-        return f"if the notebook has this variable, pass it on: --env {error.args[0]}"
-    return ""
-
-
-def exit_code(error: BaseException, retry_on: tuple[str, ...]) -> int:
-    """1 for what may be tried again, FATAL for what would end the same way, the user's own code after sys.exit."""
-    if isinstance(error, SystemExit):
-        code = error.code & 255 if isinstance(error.code, int) else FAILED
-        return FAILED if code in OURS else code
-    names = {name for kind in type(error).__mro__ for name in (kind.__name__, f"{kind.__module__}.{kind.__qualname__}")}
-    retried = bool(names & set(retry_on))
-    return FATAL if isinstance(error, NOT_RETRIED) and not retried else FAILED
-
-
 # ---------------------------------------------------------------- the account
 
 
@@ -385,7 +306,8 @@ def _run(layout: Layout, attempt: Attempt, about: Mapping[str, Any], task: Mappi
         value = call(task, part, attempt.index, about["completions"])
         del part
     except BaseException as error:  # noqa: BLE001 - the entrance: sys.exit and Ctrl-C of the task as well
-        return _failed(layout, attempt, error, exit_code(error, tuple(about["retry_on"])), sources, rows)
+        code = mishap().exit_code(error, tuple(about["retry_on"]), OURS)
+        return _failed(layout, attempt, error, code, sources, rows)
     try:
         kind, content = codec.encode_result(value)
     except Exception as error:  # noqa: BLE001 - whatever an object's own pickling raises
@@ -406,7 +328,7 @@ def _end(layout: Layout, attempt: Attempt, outcome: str, code: int, rows: int | 
 def _failed(
     layout: Layout, attempt: Attempt, error: BaseException, code: int, sources: Mapping[str, str], rows: Any = None
 ) -> int:
-    about = describe(error, sources, str(layout.src))
+    about = mishap().describe(error, sources, str(layout.src), (__file__, codec.__file__))
     sys.stdout.flush()
     print(about["traceback"], end="", file=sys.stderr, flush=True)  # noqa: T201 - the log's tail
     write_account(layout, attempt, "failed", code, error=about, rows=rows)

@@ -15,7 +15,7 @@ import json
 import pickle
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -189,13 +189,15 @@ def load_pickle(content: Any, *, trust: bool) -> Any:
 # ---------------------------------------------------------------- columns
 
 
-class Encoded(NamedTuple):
-    """A frame ready to travel: what is not data, one Arrow array a column, and what goes by pickle."""
+class Encoded:
+    """A frame ready to travel: what is not data, one Arrow array a column, and what goes by pickle.
 
-    meta: dict[str, Any]
-    batch: pa.RecordBatch
-    pickled: list[Any]  # the columns, as pandas arrays of all rows, in the order of their positions in the batch
-    names: list[str]  # of the pickled columns, for people
+    `pickled` are columns, as pandas arrays of all rows, in the order of their positions in the batch; `names` are
+    theirs, for people.
+    """
+
+    def __init__(self, meta: dict[str, Any], batch: pa.RecordBatch, pickled: list[Any], names: list[str]) -> None:
+        self.meta, self.batch, self.pickled, self.names = meta, batch, pickled, names
 
 
 def _raw(values: np.ndarray[Any, Any]) -> pa.Array:
