@@ -39,19 +39,25 @@ from typing import Any
 WARM = ("pandas", "numpy", "numpy.random", "pyarrow", "pyarrow.ipc", "pyarrow.compute", "cloudpickle")
 REQUEST_LIMIT = 60_000  # bytes of one request: a datagram of the socket
 CLONE_NEWUTS = 0x04000000
+UNSHARE = getattr(ctypes.CDLL(None), "unshare", None)  # found here, once, and not by every child
 
 
 def start_time(pid: int | str = "self") -> int:
     """When a process started, in clock ticks since boot: with pid and boot, its identity. 0 if it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            return int(stat.read().rsplit(b")", 1)[1].split()[19])
+        stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return int(os.read(stat, 4096).rsplit(b")", 1)[1].split()[19])
     except (OSError, IndexError):
         return 0
+    finally:
+        os.close(stat)
 
 
-def enter(request: dict[str, Any], journal: int) -> dict[str, Any]:
-    """Make this fresh child the pod's process: session, signals, streams, cgroup; return its registered birth."""
+def enter(request: dict[str, Any], journal: int) -> bytes:
+    """Make this fresh child the pod's process: session, signals, streams, cgroup; return its birth as registered."""
     os.setsid()
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -70,14 +76,14 @@ def enter(request: dict[str, Any], journal: int) -> dict[str, Any]:
             procs.write(b"0")
     os.chdir(request["cwd"])
     pid = os.getpid()
-    birth = {"born": request["id"], "pid": pid, "ticks": start_time(), "at": time.time()}
-    os.write(journal, json.dumps(birth).encode() + b"\n")
+    birth = json.dumps({"born": request["id"], "pid": pid, "ticks": start_time(), "at": time.time()}).encode()
+    os.write(journal, birth + b"\n")
     return birth
 
 
 def name_host(hostname: str) -> None:
     """Give the process a hostname of its own where the system allows it, else leave it the machine's."""
-    if hasattr(ctypes.CDLL(None), "unshare") and ctypes.CDLL(None).unshare(CLONE_NEWUTS) == 0:
+    if UNSHARE is not None and UNSHARE(CLONE_NEWUTS) == 0:
         with contextlib.suppress(OSError):
             socket.sethostname(hostname)
 
@@ -132,7 +138,7 @@ class Zygote:
         except OSError as error:
             self.tell({"failed": request["id"], "error": f"{error.strerror}: {error.filename}"})
             os._exit(128)
-        self.tell(birth)
+        self.send(birth)
         self.channel.detach()
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
@@ -151,9 +157,13 @@ class Zygote:
             os.waitpid(ended.si_pid, 0)
 
     def tell(self, message: dict[str, Any]) -> None:
+        """Say something to the supervisor."""
+        self.send(json.dumps(message).encode())
+
+    def send(self, message: bytes) -> None:
         """One datagram to the supervisor: whole or not at all, whoever of us sends it."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.channel.send(json.dumps(message).encode())
+            self.channel.send(message)
 
 
 def warm() -> list[str]:
