@@ -110,6 +110,8 @@ def same_element(one, other):
         assert one.tolist() == other.tolist()
     elif isinstance(one, pd.Timestamp):
         assert (one.unit, one.tz, one) == (other.unit, other.tz, other) or (pd.isna(one) and pd.isna(other))
+    elif isinstance(one, set | frozenset):
+        assert one == other  # their words come in any order
     else:
         assert one is other or repr(one) == repr(other)
 
