@@ -65,7 +65,7 @@ def launch_cell(asked: grammar.CellLine, body: str, names: dict[str, Any], sessi
         body,
         names,
         frame_name=asked.frame,
-        share=bool(said.share),
+        share=said.share or (),
         no_result=said.no_result,
         files=spec.files,
         env=dict(spec.env),

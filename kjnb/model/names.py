@@ -36,6 +36,7 @@ def check_name(name: str, completions: int) -> str:
     most = room(completions)
     if not isinstance(name, str) or not LABEL.fullmatch(name):
         near = dns_label(str(name))[:most].rstrip("-") or "my-run"
+        near = near if re.search("[a-z]", near) else f"run-{near}"[:most]
         raise UsageError(
             f"name {name!r} is not a DNS label: lower-case letters, digits and '-', a letter or digit at both ends",
             fix=f"say name={near!r}",

@@ -224,6 +224,9 @@ def key_columns(df: pd.DataFrame, by: Hashable | Sequence[Hashable]) -> tuple[Ha
     if not names:
         raise DataError("by: no key column was given", fix='say by="column"')
     for name in names:
+        if not isinstance(name, Hashable) or callable(name):
+            what = f"by: a key is a column's name, a {type(name).__name__} was given"
+            raise DataError(what, fix='make it a column first: df.assign(key=…), by="key"')
         check_column(df, name)
     if len(set(names)) < len(names):
         raise DataError(f"by: a column is named twice in {list(names)!r}", fix="name each key column once")

@@ -5,6 +5,7 @@ A function of the notebook takes the values it uses along; functions of modules 
 
 from __future__ import annotations
 
+import builtins
 import dis
 import functools
 import io
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from kjnb.errors import TaskError
+from kjnb.model.callables import loaded, nested
 from kjnb.task import modules
 
 DEEP = 6  # how far below a variable the thing that cannot be pickled is looked for
@@ -40,6 +42,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         """Note, then let cloudpickle do its work."""
+        if is_open(obj):
+            return getattr, (builtins, "open")
         if isinstance(obj, types.ModuleType):
             self.names.add(obj.__name__)
         elif isinstance(obj, types.FunctionType | type) and by_name(obj):
@@ -48,6 +52,11 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             self.codes.append(obj.__code__)
             self.names |= set(_imports(obj.__code__))
         return super().reducer_override(obj)
+
+
+def is_open(value: Any) -> bool:
+    """Whether this is the `open` that IPython puts over the real one; in a pod the real one is meant."""
+    return isinstance(value, types.FunctionType) and getattr(value, "__wrapped__", None) is builtins.open
 
 
 def by_name(function: Any) -> bool:
@@ -87,14 +96,6 @@ def _imports(code: types.CodeType) -> Iterator[str]:
                 yield str(step.argval)
 
 
-def nested(code: types.CodeType) -> Iterator[types.CodeType]:
-    """A code object and those within it."""
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from nested(constant)
-
-
 def captured(function: Any) -> dict[str, Any]:
     """What a callable takes along, by name: its closure, the globals it uses, defaults, bound arguments."""
     if isinstance(function, functools.partial):
@@ -127,16 +128,14 @@ def by_name_or_builtin(function: Any) -> bool:
 
 def global_names(code: types.CodeType) -> list[str]:
     """The global names a function reads, in the order it does."""
-    wanted = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-    steps = (step for one in nested(code) for step in dis.get_instructions(one))
-    return list(dict.fromkeys(str(step.argval) for step in steps if step.opname in wanted))
+    return list(dict.fromkeys(name for one in nested(code) for name in loaded(one)))
 
 
 def listed(names: Mapping[str, Any]) -> tuple[tuple[str, str, int], ...]:
     """What travels, as (name, type, bytes), largest first; modules and what goes by name are not counted."""
     rows = []
     for name, value in names.items():
-        if isinstance(value, types.ModuleType) or (callable(value) and by_name_or_builtin(value)):
+        if isinstance(value, types.ModuleType) or is_open(value) or (callable(value) and by_name_or_builtin(value)):
             continue
         rows.append((name, type(value).__name__, size(value)))
     return tuple(sorted(rows, key=lambda row: -row[2]))
@@ -179,18 +178,28 @@ def refused(names: Mapping[str, Any], error: Exception) -> TaskError:
         reason = unpicklable(value)
         if reason is not None:
             path, culprit = find_culprit(name, value, DEEP)
-            what = f"{path} cannot travel to a pod: it is a {type(culprit).__name__}, which cannot be pickled"
+            kind = type(culprit).__name__
+            what = f"{path} cannot travel to a pod: it is {article(kind)} {kind}, which cannot be pickled"
             return TaskError(what, fix=fix_for(culprit))
     return TaskError(
         f"the task cannot travel to a pod: {error}", fix="create what cannot be pickled in the task itself"
     )
 
 
+def article(word: str) -> str:
+    """The article before a word."""
+    return "an" if word[0] in "aeiouAEIOU" else "a"
+
+
 def fix_for(culprit: Any) -> str:
     """What to do instead of carrying this."""
+    return known_fix(culprit) or "create it in the task itself, or carry the plain values it is made of"
+
+
+def known_fix(culprit: Any) -> str:
+    """What to do instead of carrying a thing of a known kind; "" for any other."""
     kinds = {kind.__name__ for kind in type(culprit).__mro__}
-    known = (text for group, text in FIXES if kinds & set(group))
-    return next(known, "create it in the task itself, or carry the plain values it is made of")
+    return next((text for group, text in FIXES if kinds & set(group)), "")
 
 
 def unpicklable(value: Any) -> Exception | None:
@@ -203,11 +212,16 @@ def unpicklable(value: Any) -> Exception | None:
 
 
 def find_culprit(path: str, value: Any, deep: int) -> tuple[str, Any]:
-    """The innermost thing in a value that cannot be pickled, and the path that leads to it."""
-    if deep:
+    """The innermost thing in a value that cannot be pickled, and how it is reached: "cfg['a'].lock in helper in task".
+
+    What is of a known kind, such as a thread, is not looked into: its own locks are no news to its owner.
+    """
+    if deep and not known_fix(value):
         for step, inner in inside(value):
             if inner is not value and unpicklable(inner) is not None:
-                return find_culprit(path + step, inner, deep - 1)
+                head, within, rest = path.partition(" in ")
+                place = f"{step[4:]} in {path}" if step.startswith(" -> ") else f"{head}{step}{within}{rest}"
+                return find_culprit(place, inner, deep - 1)
     return path, value
 
 

@@ -72,7 +72,9 @@ def _syntax(source: str, error: SyntaxError) -> TaskError:
     if MAGIC.search(text):
         fix = "put magics and shell commands in a cell of their own"
         return refuse(source, error.lineno, "a magic or a shell command cannot run in a pod", fix)
-    return refuse(source, error.lineno, f"syntax error: {error.msg}", "mend this line")
+    outside = error.msg in ("'return' outside function", "'yield' outside function")
+    fix = "end with the value itself: a cell's last line is its result" if outside else "mend this line"
+    return refuse(source, error.lineno, f"syntax error: {error.msg}", fix)
 
 
 def _refuse_await(source: str, tree: ast.Module) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import io
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from typing import Any
 import cloudpickle
 
 from kjnb.errors import TaskError, UsageError
+from kjnb.model.fingerprint import digest
 from kjnb.task import cellcode
-from kjnb.task.carry import Carried, captured, carry, listed, source_text
+from kjnb.task.carry import Carried, article, captured, carry, listed, source_text
 from kjnb.worker import attempt as worker
 
 GIVEN = ("index", "completions")
@@ -55,10 +56,9 @@ class Task:
         env: Mapping[str, str] | None = None,
     ) -> Task:
         """A task that calls `fn(part)`, with `index` and `completions` if it has parameters of exactly those names."""
-        if not callable(fn):
-            raise TaskError(f"the task is a {type(fn).__name__}, not a function", fix="give a function of one part")
-        given = dict(args or {})
         name = function_name(fn)
+        check_function(fn, name)
+        given = given_arguments(args)
         how = calling(fn, given, name)
         names = {name: fn} | captured(fn) | given
         carried = carry({"kind": "function", "fn": fn, "args": given, **how}, names)
@@ -73,7 +73,7 @@ class Task:
         namespace: Mapping[str, Any],
         *,
         frame_name: str,
-        share: bool = False,
+        share: Collection[str] = (),
         no_result: bool = False,
         label: str = "cell",
         files: Iterable[str] = (),
@@ -82,13 +82,12 @@ class Task:
         """A task that runs a cell's body as one module in which `part`, `index` and `completions` are there.
 
         Mistakes that can be seen before it runs are TaskErrors with line, text and fix; `frame_name` is the data
-        expression, whose frame the body may use only with `share`.
+        expression, whose frame the body may use only if `share` names it.
         """
         filename = f"<cell {label} {hashlib.sha256(source.encode(errors='replace')).hexdigest()[:6]}>"
         cell = cellcode.analyse(source, filename, result=worker.RESULT, no_result=no_result)
         used = used_names(source, cell, namespace)
-        if not share:
-            refuse_frame(source, cell, used, frame_name)
+        refuse_frame(source, cell, used, frame_name, share)
         payload = {"kind": "cell", "code": cell.code, "names": used}
         carried = carry(payload, used, tuple(cell.imports))
         carried.sources[filename] = source
@@ -109,7 +108,6 @@ class Task:
     ) -> Task:
         shipped, variables = tuple(shipped_files(files)), tuple(sorted((env or {}).items()))
         whole = [kind, content, carried.modules, [(n, _file_digest(Path(p))) for n, p in shipped], variables]
-        digest = _digest(whole)
         return cls(
             name,
             kind,
@@ -120,7 +118,7 @@ class Task:
             shipped,
             variables,
             carried.sources,
-            digest,
+            digest(whole),
         )
 
     def load(self) -> dict[str, Any]:
@@ -134,12 +132,6 @@ class Task:
         return worker.call(self.load(), part, index, completions)
 
 
-def _digest(value: Any) -> str:
-    from kjnb.model.fingerprint import digest
-
-    return digest(value)
-
-
 # ---------------------------------------------------------------- functions
 
 
@@ -149,6 +141,26 @@ def function_name(fn: Any) -> str:
         return function_name(fn.func)
     name = getattr(fn, "__name__", None) or type(fn).__name__
     return "lambda" if name == "<lambda>" else str(name)
+
+
+def check_function(fn: Any, name: str) -> None:
+    """Refuse what is no function, and what would give back a promise of a result instead of one."""
+    if not callable(fn):
+        kind = type(fn).__name__
+        raise TaskError(f"the task is {article(kind)} {kind}, not a function", fix="give a function of one part")
+    inner = fn.func if isinstance(fn, functools.partial) else fn
+    if inspect.iscoroutinefunction(inner):
+        fix = f"call asyncio.run({name}(part)) in a plain function"
+        raise TaskError(f"{name} is an `async def`: calling it gives a coroutine, no result", fix=fix)
+    if inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner):
+        raise TaskError(f"{name} yields: calling it gives a generator, no result", fix="return a list or a DataFrame")
+
+
+def given_arguments(args: Any) -> dict[str, Any]:
+    """The constants as a dict by parameter."""
+    if args is None or (isinstance(args, Mapping) and all(isinstance(key, str) for key in args)):
+        return dict(args or {})
+    raise TaskError(f"args must be a dict of parameters and values, {args!r} was given", fix="say args={'name': value}")
 
 
 def function_source(fn: Any) -> str:
@@ -194,13 +206,17 @@ def _part_parameter(
     """None: the first positional; a name: by keyword; "": it takes no part."""
     if free and free[0] is parameters[0] and free[0].kind is not inspect.Parameter.KEYWORD_ONLY:
         return None
-    if free:
-        return free[0].name
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return None
+    if free:
+        return free[0].name
     if passes:
         return ""
-    raise TaskError(f"{name} takes no part", fix=f"give it a parameter for the rows: def {name}(part): ...")
+    if parameters:
+        what = f"{name} takes no part: args gives all its parameters, {_names(parameters)}"
+        raise TaskError(what, fix="leave the one for the rows out of args")
+    define = "lambda part: ..." if name == "lambda" else f"def {name}(part): ..."
+    raise TaskError(f"{name} takes no part", fix=f"give it a parameter for the rows: {define}")
 
 
 def _names(parameters: list[inspect.Parameter]) -> str:
@@ -236,15 +252,23 @@ def _did_you_mean(name: str, namespace: Mapping[str, Any]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"define {name} in a cell above, or import it in the body"
 
 
-def refuse_frame(source: str, cell: cellcode.Cell, used: Mapping[str, Any], frame_name: str) -> None:
-    """The whole frame in every pod is almost never meant: `part` is."""
+def refuse_frame(
+    source: str, cell: cellcode.Cell, used: Mapping[str, Any], frame_name: str, share: Collection[str]
+) -> None:
+    """The whole frame in every pod is almost never meant: `part` is. Those in `share` are."""
+    idle = [name for name in share if name not in used]
+    if idle:
+        frames = ", ".join(name for name, value in used.items() if hasattr(value, "iloc")) or "no frame"
+        raise TaskError(f"--share {idle[0]}: the body does not use {idle[0]}; it uses {frames}", fix="leave it out")
     try:
         tree = ast.parse(frame_name.strip() or "None", mode="eval")
     except SyntaxError:
         return
     single = isinstance(tree.body, ast.Name)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in used and (single or hasattr(used[node.id], "iloc")):
+        if not isinstance(node, ast.Name) or node.id not in used or node.id in share:
+            continue
+        if single or hasattr(used[node.id], "iloc"):
             line = (cell.reads | cell.soft)[node.id]
             what = f"{node.id} is the whole frame; a partition's rows are in `part`"
             raise cellcode.refuse(source, line, what, f"write part instead, or allow it with --share {node.id}")

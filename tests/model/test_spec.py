@@ -141,7 +141,7 @@ def test_names_are_labels_with_room():
     [
         ("Flights", "not a DNS label", "name='flights'"),
         ("-", "not a DNS label", "name='my-run'"),
-        (3, "not a DNS label", "name='3'"),
+        (3, "not a DNS label", "name='run-3'"),
         ("12", "no letter", "name='run-12'"),
         ("x" * 60, "has 60 characters; with 1,000 completions 55 are possible", "name='" + "x" * 55),
     ],

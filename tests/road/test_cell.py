@@ -66,7 +66,7 @@ REFUSED = {
     "1\nfiles = !ls": ("line 2: a magic or a shell command", "a cell of their own"),
     "part.sum?": ("line 1: a magic or a shell command", "a cell of their own"),
     "await thing()": ("line 1: `await` outside a function", r"asyncio\.run"),
-    "return 3": ("line 1: syntax error: 'return' outside function", "mend"),
+    "return 3": ("line 1: syntax error: 'return' outside function", "last line is its result"),
     "part.n.mean() + nothng": (
         r"line 1: the name 'nothng' is defined neither here nor in the notebook",
         "define nothng",
@@ -95,7 +95,16 @@ def test_mistakes_are_found_before_anything_runs(source):
 
 
 def test_the_frame_may_be_shared():
-    assert value("len(df) + len(part)", {"df": DF}, share=True) == 6
+    assert value("len(df) + len(part)", {"df": DF}, share=["df"]) == 6
+
+
+def test_only_the_frame_that_is_named_is_shared():
+    names = {"a": DF, "b": DF}
+    assert value("len(a) + len(part)", names, frame_name="pd.concat([a, b])", share=["a"]) == 6
+    with pytest.raises(TaskError, match="b is the whole frame"):
+        cell("len(a) + len(b)", names, frame_name="pd.concat([a, b])", share=["a"])
+    with pytest.raises(TaskError, match="--share dd: the body does not use dd; it uses a"):
+        cell("len(a)", names, frame_name="a", share=["dd"])
 
 
 def test_a_frame_in_an_expression_is_found_too():

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import re
 import sqlite3
 import sys
 import threading
@@ -80,7 +81,7 @@ REFUSED = {
     "no part": (lambda: lambda: 1, {}, "takes no part"),
     "unknown argument": (lambda: lambda part: 1, {"k": 1}, "no parameter 'k'"),
     "missing": (lambda: lambda part, k, j: 1, {"j": 1}, "needs k besides the part"),
-    "not callable": (lambda: 5, {}, "a int, not a function"),
+    "not callable": (lambda: 5, {}, "an int, not a function"),
 }
 
 
@@ -104,12 +105,13 @@ class Holder:
 
 
 UNPICKLABLE = {
-    "a lock": (lambda: threading.Lock(), "value cannot travel.*lock", "each pod is a process of its own"),
-    "a generator": (lambda: (n for n in "ab"), "value cannot travel.*generator", "make a list"),
-    "a database": (lambda: sqlite3.connect(":memory:"), "value cannot travel.*Connection", "connect in the task"),
-    "deep": (lambda: Holder(threading.Lock()), r"value\.deep\['lock'\] cannot travel", "create it in the task"),
-    "in a list": (lambda: [1, (n for n in "ab")], r"value\[1\] cannot travel", "make a list"),
-    "in a function": (lambda: held(threading.Lock()), r"value -> value cannot travel", "create it in the task"),
+    "a lock": (lambda: threading.Lock(), "value in fn cannot travel.*lock", "each pod is a process of its own"),
+    "a generator": (lambda: (n for n in "ab"), "value in fn cannot travel.*generator", "make a list"),
+    "a database": (lambda: sqlite3.connect(":memory:"), "value in fn cannot travel.*Connection", "connect in the task"),
+    "deep": (lambda: Holder(threading.Lock()), r"value\.deep\['lock'\] in fn cannot travel", "create it in the task"),
+    "in a list": (lambda: [1, (n for n in "ab")], r"value\[1\] in fn cannot travel", "make a list"),
+    "a thread": (lambda: threading.Thread(), "value in fn cannot travel.*Thread", "start it in the task"),
+    "in a function": (lambda: held(threading.Lock()), r"value in value in fn cannot travel", "create it in the task"),
 }
 
 
@@ -122,6 +124,52 @@ def test_what_cannot_be_pickled_is_named_with_its_place_and_cure(name):
     assert fix in told.value.fix
     if isinstance(value, sqlite3.Connection):
         value.close()
+
+
+async def later(part):
+    return part
+
+
+def one_by_one(part):
+    yield part
+
+
+NO_FUNCTIONS = {
+    "a coroutine": (later, None, "`async def`", "asyncio.run"),
+    "a generator": (one_by_one, None, "yields", "return a list"),
+    "a part of a generator": (functools.partial(one_by_one), None, "yields", "return a list"),
+    "a frame": ({}, None, "the task is a dict", "a function of one part"),
+    "no parameter": (lambda: 1, None, "lambda takes no part", "lambda part: ..."),
+    "all given": (total, {"part": 1}, "args gives all its parameters, part", "leave the one for the rows out"),
+    "args is a list": (total, [1], "args must be a dict", "args={'name': value}"),
+    "args by number": (total, {1: 1}, "args must be a dict", "args={'name': value}"),
+}
+
+
+@pytest.mark.parametrize("name", NO_FUNCTIONS)
+def test_what_is_no_function_of_a_part(name):
+    fn, args, what, fix = NO_FUNCTIONS[name]
+    with pytest.raises(TaskError, match=re.escape(what)) as told:
+        Task.function(fn, args)
+    assert fix in told.value.fix
+
+
+def test_the_part_of_print_is_what_is_printed(capsys):
+    assert Task.function(print).call_locally("rows", 0, 1) is None
+    assert capsys.readouterr().out == "rows\n"
+
+
+def test_the_open_of_a_notebook_is_the_open_of_a_pod():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    shell.run_cell("def fn(part):\n    return open(part).read()")
+    for task in (
+        Task.function(shell.user_ns["fn"]),
+        Task.cell("open(part).read()", shell.user_ns, frame_name="df"),
+    ):
+        assert task.carries == ()
+        assert b"_modified_open" not in task.payload
 
 
 def test_an_open_file_is_named(tmp_path):
