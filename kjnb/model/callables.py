@@ -85,9 +85,9 @@ def nested(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def loaded(code: types.CodeType) -> Iterator[str]:
-    """The names that a piece of code looks up among the globals."""
+    """The names that a piece of code looks up among the globals, in the order it does."""
     for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
             yield str(step.argval)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -153,5 +152,5 @@ def _joined(tables: list[tuple[dict[str, Any], pa.RecordBatch, bytes]], *, trust
     ]
     indexes = [codec.decode_index(about, batch, width, trust=trust) for about, batch, _ in tables]
     index = indexes[0].append(indexes[1:]) if len(indexes) > 1 else indexes[0]
-    frame: pd.DataFrame = codec.build_frame(json.loads(json.dumps(meta)), columns, index, labels, trust=trust)
+    frame: pd.DataFrame = codec.build_frame(meta, columns, index, labels, trust=trust)
     return frame

@@ -17,6 +17,7 @@ from kjnb.cluster.client import Cluster
 from kjnb.cluster.feed import Feed
 from kjnb.errors import ClusterError, StageError
 from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, PodSeen, Relisted, ResultLost, attempt_seen
+from kjnb.model.manifest import LAUNCH_LABEL, RUN_LABEL
 from kjnb.model.state import RunState, State, reduce
 from kjnb.run import recorder
 from kjnb.stage.folder import Stage
@@ -26,7 +27,7 @@ FIRST_LOOK_SECONDS = 10.0
 
 def selector(facts: dict[str, Any]) -> str:
     """Find the Jobs and pods of this very launch, not those of an earlier one by the same name."""
-    return f"kjnb.dev/run={facts['name']},kjnb.dev/launch={facts['launch']}"
+    return f"{RUN_LABEL}={facts['name']},{LAUNCH_LABEL}={facts['launch']}"
 
 
 class Follower:

@@ -91,11 +91,7 @@ def _in_cluster(name: str, cluster: Cluster) -> Place | None:
 
 
 def _settle(name: str, cluster: Cluster, job: Json, stage: Stage) -> None:
-    if unfinished.is_under_way(job, cluster.clock.now()):
-        unfinished.wait_while_under_way(cluster, name)
-        return
-    with unfinished.at_work(unfinished.annotation(job, unfinished.LAUNCH)) as free:
-        mine = unfinished.claim(cluster, job) if free else None
+    with unfinished.taken_over(cluster, job) as mine:
         settled = mine is None or unfinished.settle(cluster, mine, stage)
     if not settled:
         raise RunNotFound(

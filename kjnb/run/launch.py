@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import secrets
 import sys
 import time
@@ -59,8 +60,6 @@ def launch(
     unset is chosen and printed. A launch that was made before attaches to its run; `fresh` runs it again; `replace`
     stops another run that has the name. Raises UsageError (before anything is created) or ClusterError.
     """
-    import os
-
     spec = JobSpec.checked(environ=os.environ, **settings)
     task = Task.function(fn, dict(args) if args else None, files=spec.files, env=dict(spec.env))
     chosen = SESSION.connect(cluster)
@@ -126,7 +125,6 @@ class Wanted:
     cluster: Cluster
     site: Site
     name: str
-    told_name: bool
     fingerprint: str
     content: str  # the parts' digest
     stage: Stage
@@ -137,7 +135,6 @@ class Wanted:
         """What run.json says of the run."""
         plan = self.parts.plan
         return {
-            "format": 1,
             "name": self.name,
             "fingerprint": self.fingerprint,
             "launch": unfinished.annotation(job, unfinished.LAUNCH),
@@ -191,7 +188,6 @@ def _wanted(spec: JobSpec, task: Task, planned: Partitions, cluster: Cluster, na
         cluster=cluster,
         site=site,
         name=final,
-        told_name=bool(told),
         fingerprint=same,
         content=content,
         stage=Stage.at(f"{site.stage.rstrip('/')}/{final}"),
@@ -374,17 +370,12 @@ def _answer(wanted: Wanted, known: Known, *, fresh: bool, replace: bool) -> Run 
 
 def _finish(wanted: Wanted, job: Json) -> Run | None:
     """Finish a launch that was cut off, if it is this one; else take it away. One still under way is waited for."""
-    cluster = wanted.cluster
-    if unfinished.is_under_way(job, cluster.clock.now()):
-        unfinished.wait_while_under_way(cluster, wanted.name)
-        return None
-    with unfinished.at_work(unfinished.annotation(job, unfinished.LAUNCH)) as free:
-        mine = unfinished.claim(cluster, job) if free else None
+    with unfinished.taken_over(wanted.cluster, job) as mine:
         if mine is None:
             return None
         if unfinished.annotation(mine, unfinished.FINGERPRINT) == wanted.fingerprint:
             return _complete(wanted, mine, None, note=f"finished the launch of {wanted.name}, which had been cut off")
-        unfinished.remove(cluster, mine, wanted.stage)
+        unfinished.remove(wanted.cluster, mine, wanted.stage)
         return None
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from kjnb.cluster.client import Cluster
 from kjnb.errors import Conflict, NotFound
+from kjnb.model.manifest import LAUNCH_LABEL
 from kjnb.stage.folder import Stage
 
-LAUNCH = "kjnb.dev/launch"
+LAUNCH = LAUNCH_LABEL  # the annotation has the label's name
 FINGERPRINT = "kjnb.dev/fingerprint"
 LAUNCHER = "kjnb.dev/launcher"  # host/pid/start of the process
 LAUNCHED = "kjnb.dev/launched"  # set by the same request that resumes
@@ -49,8 +50,22 @@ def at_work(launch: str) -> Iterator[bool]:
             _HERE.discard(launch)
 
 
+@contextlib.contextmanager
+def taken_over(cluster: Cluster, job: Json) -> Iterator[Json | None]:
+    """Take over a launch that was cut off: its Job, to finish or to remove; None if that is not ours to do.
+
+    One that is still under way is waited for.
+    """
+    if is_under_way(job, cluster.clock.now()):
+        wait_while_under_way(cluster, job["metadata"]["name"])
+        yield None
+        return
+    with at_work(annotation(job, LAUNCH)) as free:
+        yield claim(cluster, job) if free else None
+
+
 def claim(cluster: Cluster, job: Json) -> Json | None:
-    """Take over a launch that was cut off; None if somebody else did, or if the Job is not as it was any more."""
+    """Name this process as the launcher; None if somebody else did, or if the Job is not as it was any more."""
     mine = {"resourceVersion": job["metadata"]["resourceVersion"], "annotations": {LAUNCHER: launcher()}}
     try:
         return cluster.patch("jobs", job["metadata"]["name"], {"metadata": mine})
@@ -110,14 +125,11 @@ def settle(cluster: Cluster, job: Json, stage: Stage) -> bool:
     return False
 
 
-def wait_while_under_way(cluster: Cluster, name: str, seconds: float = 60.0) -> Json | None:
-    """Give another process's launch time to come to its end; returns the Job then, None if it went away."""
+def wait_while_under_way(cluster: Cluster, name: str, seconds: float = 60.0) -> None:
+    """Give another process's launch time to come to its end."""
     limit = time.monotonic() + seconds
-    while True:
-        try:
-            job = cluster.get("jobs", name)
-        except NotFound:
-            return None
-        if not (is_unfinished(job) and is_under_way(job, cluster.clock.now())) or time.monotonic() > limit:
-            return job
-        time.sleep(0.1)
+    with contextlib.suppress(NotFound):
+        while is_unfinished(job := cluster.get("jobs", name)) and is_under_way(job, cluster.clock.now()):
+            if time.monotonic() > limit:
+                return
+            time.sleep(0.1)

@@ -13,7 +13,8 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-LIBRARIES = ("site-packages", "dist-packages")
+from kjnb.model.callables import PACKAGES
+
 MOST_DATA = 1_000_000  # bytes of a file beside the source, such as a table of names, that still travels
 COMPILED = (".so", ".pyd")
 
@@ -34,7 +35,7 @@ def local_file(name: str, beside: str = "") -> Path | None:
 
 def is_local(path: Path) -> bool:
     """Whether a file is the user's own, not the standard library's nor an installed package's."""
-    if any(part in LIBRARIES for part in path.parts):
+    if any(part in PACKAGES for part in path.parts):
         return False
     return not any(path.is_relative_to(Path(sysconfig.get_path(p)).resolve()) for p in ("stdlib", "platstdlib"))
 
