@@ -22,7 +22,8 @@ import numpy as np
 
 from kjnb.errors import KjnbError, UsageError
 from kjnb.model.options import arguments_of
-from kjnb.run.handle import Run
+from kjnb.run import found
+from kjnb.run.handle import Run, the_run
 from kjnb.stage.folder import Stage
 from kjnb.view import chart, sections, text
 from kjnb.view.labels import named
@@ -36,22 +37,30 @@ SECONDS = 600  # more than any report needs; a hanging kernel must not hang the 
 
 
 def report(run: Any, path: str | os.PathLike[str] | None = None) -> Path:
-    """Write the report of `run` (a Run, or a stage's folder): `path` is the HTML page, the notebook stands beside it.
+    """Write the report of `run` (a Run, its name, or its stage's folder): `path` is the page, a notebook stands beside.
 
     Returns the page's path. Raises UsageError for a path that cannot be written, KjnbError when the notebook fails.
     """
-    stage = run if isinstance(run, str | os.PathLike) else run.stage.root
-    target = _target(path or f"{Path(stage).name}.html")
+    stage = _stage(run)
+    target = _target(path or f"{stage.name}.html")
     notebook = target.with_suffix(".ipynb")
-    execute(Path(stage).absolute(), notebook)
+    execute(stage, notebook)
     target.write_text(render(notebook), encoding="utf-8")
     return target
+
+
+def _stage(run: Any) -> Path:
+    """The stage's folder of a Run, or of what names one; raises before anything is written."""
+    if not isinstance(run, str | os.PathLike):
+        return Path(the_run(run).stage.root).absolute()
+    folder = Path(run).expanduser()
+    return (folder if Stage.at(folder).exists() else Path(found.find(os.fspath(run)).stage.root)).absolute()
 
 
 def _target(path: str | os.PathLike[str]) -> Path:
     target = Path(path).expanduser().absolute()
     if target.suffix.lower() not in (".html", ".htm", ".ipynb"):
-        raise UsageError(f"a report is a page, not {target.name!r}", fix=f"{target.with_suffix('.html').name}")
+        raise UsageError(f"a report is a page, not {target.name!r}", fix=f"name it {target.with_suffix('.html').name}")
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {str(target.parent)!r}", fix="make it first, or name another path")
     return target.with_suffix(".html") if target.suffix.lower() == ".ipynb" else target

@@ -6,6 +6,7 @@ run to look at. How that is shown is the door's business.
 
 from __future__ import annotations
 
+import os
 import pickle
 import textwrap
 from collections.abc import Callable
@@ -143,8 +144,13 @@ def debug(ask: Ask, session: Session) -> Answer:
 def stop(ask: Ask, session: Session) -> Answer:
     """`stop`: ends the Job; what is done stays."""
     run, _ = find(ask, session)
+    over = run.state.outcome
     run.stop()
-    return Answer(f"Stopped {run.name}. {len(run.stage.committed())} of {run.completions} results are kept.", run=run)
+    how = f"{run.name} is over already: it {OVER[over]}." if over in OVER else f"Stopped {run.name}."
+    return Answer(f"{how} {len(run.stage.committed())} of {run.completions} results are kept.", run=run)
+
+
+OVER = {"succeeded": "succeeded", "failed": "failed", "stopped": "was stopped"}
 
 
 def delete(ask: Ask, session: Session) -> Answer:
@@ -169,12 +175,32 @@ def yaml(ask: Ask, session: Session) -> Answer:
 
 def result(ask: Ask, session: Session) -> Answer:
     """`result`: waits, gives the value back, and writes it with -o."""
+    path = Path(ask.options.output).expanduser() if ask.options.output else None
+    if path is not None:
+        check_target(path)
     run, named = find(ask, session)
     value = run.result(timeout=ask.options.timeout, partial=ask.options.partial)
-    if ask.options.output:
-        path = write(value, Path(ask.options.output).expanduser())
-        return Answer(f"Wrote the result of {run.name} to {path}.", run=run)
+    done = len(run.stage.committed())
+    if not done:
+        return Answer(f"{run.name}: none of {run.completions:,} results yet.", run=run)
+    if path is not None:
+        return Answer(f"Wrote the result of {run.name} to {write(value, path)}.", run=run)
+    if done < run.completions:
+        return Answer(f"{run.name}: {done:,} of {run.completions:,} results.", value=value, run=run)
     return Answer(named.rstrip(": "), value=value, run=run)
+
+
+def check_target(path: Path) -> None:
+    """Refuse a file that no result can be written to, before a run is waited for."""
+    if not path.suffix:
+        raise UsageError(f"{str(path)!r} does not say what kind of file it is", fix=f"name it {path.name}.parquet")
+    if path.suffix.lower() not in (*WRITERS, ".pkl"):
+        kinds = ", ".join([*WRITERS, ".pkl"])
+        raise UsageError(f"{path.suffix} is no kind of file a result is written as", fix=f"as one of: {kinds}")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(
+            f"there is no folder {str(path.absolute().parent)!r}", fix="make it first, or name another path"
+        )
 
 
 def report(ask: Ask, session: Session) -> Answer:
@@ -219,16 +245,26 @@ DO: dict[str, Callable[[Ask, Session], Answer]] = {
 
 
 def write(value: Any, path: Path) -> Path:
-    """Write a result to a file of the kind its name says; returns the path. What is no frame can only be pickled."""
+    """Write a result to a file of the kind its name says; returns the path. What is no frame can only be pickled.
+
+    A file that was there is replaced only by a whole one.
+    """
     kind = path.suffix.lower()
     table = value.to_frame() if isinstance(value, pd.Series) else value
-    if kind == ".pkl":
-        path.write_bytes(pickle.dumps(value))
-    elif not isinstance(table, pd.DataFrame) or kind not in WRITERS:
-        kinds = ".pkl" if not isinstance(table, pd.DataFrame) else ", ".join([*WRITERS, ".pkl"])
-        raise UsageError(f"a {type(value).__name__} cannot be written as {path.name!r}", fix=f"as one of: {kinds}")
-    else:
-        WRITERS[kind](table, path)
+    if kind != ".pkl" and not isinstance(table, pd.DataFrame):
+        raise UsageError(f"a {type(value).__name__} cannot be written as {path.name!r}", fix="as a .pkl file")
+    new = path.with_name(f".{path.stem}-{os.getpid()}{kind}")
+    try:
+        if kind == ".pkl":
+            new.write_bytes(pickle.dumps(value))
+        else:
+            WRITERS[kind](table, new)
+        new.replace(path)
+    except Exception as error:
+        why = str(error).partition("\n")[0]
+        raise UsageError(f"the result cannot be written as {path.name!r}: {why}", fix="try a .pkl file") from error
+    finally:
+        new.unlink(missing_ok=True)
     return path
 
 

@@ -16,7 +16,7 @@ from IPython.display import DisplayHandle
 
 from kjnb.jupyter import frontend, static
 from kjnb.model.state import RunState
-from kjnb.run.handle import Run
+from kjnb.run.handle import Run, the_run
 from kjnb.view.timeline import Timeline, timeline
 
 LOOK = 0.25  # seconds between looks at the state
@@ -127,4 +127,4 @@ class Monitor:
 
 def monitor(run: Run) -> Monitor:
     """Show `run` under this cell, live until it ends. The cell is over at once; the run needs no view to go on."""
-    return Monitor(run).show()
+    return Monitor(the_run(run)).show()

@@ -11,6 +11,13 @@ from kjnb.model.indexes import indexes_text
 
 COLUMNS = ["index", "attempts", "reason", "exit_code", "error", "group", "log_tail", "traceback"]
 TAIL_LINES = 20
+UNTOLD = {
+    "lost": "it ended without an error and without a result",
+    "queued": "it was not run",
+    "starting": "it was not run",
+    "running": "it was stopped",
+    "retrying": "it was not tried again",
+}
 SIGNALS = {137: "killed (SIGKILL)", 143: "stopped (SIGTERM)", 139: "crashed (SIGSEGV)", 134: "crashed (SIGABRT)"}
 
 
@@ -33,16 +40,39 @@ def row(
     tail = "\n".join((log or b"").decode("utf-8", "replace").splitlines()[-TAIL_LINES:])
     reason = (pod or {}).get("reason") or ("Error" if error or code else otherwise)
     said = f"{error['type']}: {error['message']}".rstrip(": ") if error else _said(reason, code, pod, otherwise)
+    trace = printable(error.get("traceback", ""))
     return Failure(
         index=index,
         attempts=attempts,
         reason=reason,
         exit_code=code,
-        error=said,
-        group=error.get("group") or said.split("\n")[0],
-        log_tail=tail or error.get("traceback", ""),
-        traceback=error.get("traceback", ""),
+        error=printable(said),
+        group=printable(error.get("group") or said.split("\n")[0]),
+        log_tail=tail or trace,
+        traceback=trace,
     )
+
+
+def printable(text: str) -> str:
+    """Text that can be written anywhere: an error's message may hold halves of characters, which pandas refuses."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def advice(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say what can be done about the first of these failures: `debug` would end the kernel as it ended the pod."""
+    first = rows[0] if rows else {}
+    index, reason = first.get("index", 0), first.get("reason", "")
+    if reason == "OOMKilled":
+        step = "launch it with more memory, or with more and smaller partitions"
+    elif reason == "DeadlineExceeded":
+        step = "launch it with a longer timeout, or with more and smaller partitions"
+    elif first.get("traceback") and not str(first.get("error", "")).startswith("SystemExit"):
+        step = f"run.debug({index}) runs index {index} here; mend it and launch it again"
+    elif first.get("attempts"):
+        step = f"run.logs({index}) is what it printed; mend it and launch it again"
+    else:
+        step = "launch it again with fresh=True (--fresh)"
+    return f"{step}, or take what there is: run.result(partial=True)"
 
 
 def _said(reason: str, code: int | None, pod: Mapping[str, Any] | None, otherwise: str) -> str:
@@ -51,7 +81,7 @@ def _said(reason: str, code: int | None, pod: Mapping[str, Any] | None, otherwis
     if reason == "OOMKilled":
         return "out of memory: the pod used more than its limit"
     if code is None:
-        return message or otherwise
+        return message or UNTOLD.get(otherwise, otherwise)
     what = SIGNALS.get(code, f"exit code {code}")
     return f"{what}: {message}" if message else what
 

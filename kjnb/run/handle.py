@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import numbers
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from kjnb.errors import ClusterError, NotFound, RunFailed, RunTimeout, StageErro
 from kjnb.model.quantity import size_text
 from kjnb.model.spec import JobSpec
 from kjnb.model.state import RunState, State
+from kjnb.model.values import whole
 from kjnb.run import failures as failed
 from kjnb.run import found, history, names_taken, registry
 from kjnb.run.follow import Follower, selector
@@ -29,6 +31,7 @@ from kjnb.task.task import Task
 
 LOOK_SECONDS = 5.0
 REFUSED_SECONDS = 30.0
+HOW = {"failed": "failed", "stopped": "was stopped", "succeeded": "is over"}
 LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "namespace", "stage"]
 
 
@@ -141,12 +144,13 @@ class Run:
 
         Raises UsageError when there is no such attempt.
         """
-        tried = history.tried(self.stage, self.cluster, self.facts, self._index(index))
-        try:
-            wanted = tried[attempt]
-        except IndexError:
-            told = f"{len(tried)} attempts so far" if tried else "no attempt has begun"
-            raise UsageError(f"index {index} of {self.name} has no attempt {attempt}: {told}") from None
+        index = self._index(index)
+        tried = history.tried(self.stage, self.cluster, self.facts, index)
+        number = whole(attempt)
+        if number is None or not -len(tried) <= number < len(tried):
+            fix = f"there are {len(tried)}, counted from 0; -1 is the last" if tried else "none has begun yet"
+            raise UsageError(f"index {index} of {self.name} has no attempt {attempt!r}", fix=fix)
+        wanted = tried[number]
         saved = self.stage.log(index, wanted.uid)
         if saved is None and self.cluster is not None:
             with contextlib.suppress(ClusterError):
@@ -201,11 +205,11 @@ class Run:
             self.follower = Follower(self.stage, None, gone=True)
             return Deleted(0, 0)
         registry.leave(self._entry())
-        return Deleted(*self.stage.delete())
+        return Deleted(*self.stage.delete()) if self.stage.exists() else Deleted(0, 0)
 
     def manifests(self) -> list[dict[str, Any]]:
         """The Jobs as the cluster has them."""
-        self._needs_cluster("yaml")
+        self._needs_cluster("show")
         return self._jobs()
 
     # ---- shown
@@ -227,13 +231,14 @@ class Run:
     # ---- how
 
     def _index(self, index: int) -> int:
-        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < self.completions:
-            raise UsageError(f"{self.name} has no index {index!r}", fix=f"0 to {self.completions - 1}")
-        return index
+        number = whole(index)
+        if number is None or not 0 <= number < self.completions:
+            raise UsageError(f"{self.name} has no index {index!r}", fix=f"its indexes are 0 to {self.completions - 1}")
+        return number
 
     def _needs_cluster(self, verb: str) -> None:
         if self.cluster is None:
-            raise UsageError(f"{self.name} has no Job any more: its stage is all there is", fix=f"nothing to {verb}")
+            raise UsageError(f"{self.name} has no Job any more to {verb}", fix=f"what is left of it: {self.stage.root}")
 
     def _wait_for_results(self, timeout: float | None, partial: bool) -> None:
         if partial:
@@ -245,7 +250,7 @@ class Run:
 
     def _wait_for(self, done: Callable[[], bool], timeout: float | None) -> None:
         """Wait; a cluster that does not answer is waited for, too, one that refuses us is not."""
-        limit = math.inf if timeout is None else time.monotonic() + timeout
+        limit = time.monotonic() + seconds(timeout)
         said = False
         try:
             while not self.follower.until(done, min(LOOK_SECONDS, limit - time.monotonic())):
@@ -259,7 +264,7 @@ class Run:
                     print(f"{trouble.what}; {self.name} goes on, and is looked for", file=sys.stderr)  # noqa: T201
                     said = True
         except KeyboardInterrupt:
-            print(f"{self.name} goes on. {self._back()}", file=sys.stderr)  # noqa: T201
+            print(f"{self.name} goes on. {self._back()}, as does %kjob watch {self.name}", file=sys.stderr)  # noqa: T201
             raise
 
     def _back(self) -> str:
@@ -267,13 +272,14 @@ class Run:
 
     def _failed(self, missing: list[int]) -> RunFailed:
         """Say what is missing, by group of failures, and what to do."""
-        how = self.state.outcome or "not over, as far as its stage tells,"
-        what = f"{self.name} is {how} and {len(missing):,} of {self.completions:,} indexes have no result"
+        how = HOW.get(self.state.outcome, "is not over, as far as its stage tells")
+        what = f"{self.name} {how}: {len(missing):,} of {self.completions:,} indexes have no result"
+        rows = list(history.failures(self.stage, self.cluster, self.facts, self.state))
         return RunFailed(
-            f"{what}\n{failed.summary(history.failures(self.stage, self.cluster, self.facts, self.state))}",
-            fix=f"run.debug({missing[0]}) shows it here; then mend the function and launch it again, "
-            "or take what there is: run.result(partial=True)",
+            f"{what}\n{failed.summary(rows)}",
+            fix=failed.advice(rows),
             indexes=tuple(missing),
+            run=self.name,
         )
 
     def _jobs(self) -> list[dict[str, Any]]:
@@ -317,10 +323,27 @@ def runs(all: bool = False, cluster: Cluster | None = None) -> pd.DataFrame:
     return listed.sort_values("launched", ascending=False, ignore_index=True)
 
 
+def the_run(value: Any) -> Run:
+    """Check that this is a Run; a name, which is none, is refused with the call that makes one of it."""
+    if isinstance(value, Run):
+        return value
+    fix = f"kjnb.attach({value!r}) gives the run of that name" if isinstance(value, str) else "kjnb.launch gives one"
+    raise UsageError(f"a Run is needed, {value!r} was given", fix=fix)
+
+
+def seconds(timeout: Any) -> float:
+    """Check a time that one is willing to wait; None is for ever."""
+    if timeout is None:
+        return math.inf
+    if isinstance(timeout, bool) or not isinstance(timeout, numbers.Real):
+        raise UsageError(f"timeout must be seconds, {timeout!r} was given", fix="say timeout=60, or leave it out")
+    return float(timeout)
+
+
 def chart(run: Run) -> Any:
     """Draw a run as it stands now: a plotly figure, its grid with one cell an index."""
     from kjnb.view import chart as drawn
     from kjnb.view.timeline import timeline
 
-    state = run.state
+    state = the_run(run).state
     return drawn.figure(state, timeline(state, run.now()), run.labels)

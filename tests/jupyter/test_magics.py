@@ -189,6 +189,9 @@ def test_delete_then_attach_from_the_stage(shell, capsys):
         ("status --al", "no flag"),
         ("logs 99", "99"),
         ("status no-such-run", "%kjob list --all"),
+        ("result -o /no/such/folder/r.csv", "no folder '/no/such/folder'"),
+        ("result -o r.xlsx", ".parquet, .csv"),
+        ("result -o r", "r.parquet"),
         ("use nowhere-at-all", "nowhere-at-all"),
     ],
 )
@@ -224,3 +227,45 @@ def test_loading_twice_completes_once_and_unloading_takes_it_away(shell):
 
     magics.unload_ipython_extension(shell)
     assert shell.find_line_magic("kjob") is None
+
+
+def test_what_failed_is_answered_in_the_words_of_the_cell(shell):
+    with pytest.raises(kjnb.RunFailed) as caught:
+        shell.run_cell_magic(
+            "kjob", "flights --partitions 2 --wait --cpu 100m --name divided", "part.delay // 0 + 1 / 0"
+        )
+    told = "\n".join(caught.value._render_traceback_())
+    assert told.startswith("RunFailed: divided failed: 2 of 2 indexes have no result")
+    assert "%kjob debug divided 0" in told
+    assert "%kjob result divided --partial" in told
+    assert "run.debug(0)" in str(caught.value)
+
+
+def test_a_run_that_is_over_is_not_stopped_again(shell, capsys):
+    shell.run_cell_magic("kjob", "flights --partitions 2 --wait --cpu 100m --name all-done", "len(part) + 2")
+    shell.run_line_magic("kjob", "stop all-done")
+    assert "all-done is over already: it succeeded. 2 of 2 results are kept." in capsys.readouterr().out
+
+
+def test_a_run_without_results_says_so(shell, capsys, tmp_path):
+    shell.run_cell_magic("kjob", "flights --partitions 2 --cpu 100m --name none-yet", "raise OSError('no')\nlen(part)")
+    shell.user_ns["_kjob"].wait(60)
+    for more in ("", f" -o {tmp_path}/r.csv"):
+        capsys.readouterr()
+        assert shell.run_line_magic("kjob", f"result none-yet --partial{more}") is None
+        assert "none-yet: none of 2 results yet" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_file_is_replaced_by_a_whole_one_only(shell, tmp_path):
+    body = "pd.DataFrame({'a': [1, 'x', object]})"
+    shell.run_cell_magic(
+        "kjob", "flights --partitions 1 --wait --cpu 100m --name mixed-up", "import pandas as pd\n" + body
+    )
+    kept = tmp_path / "r.parquet"
+    kept.write_text("old")
+    assert "try a .pkl file" in refused_line(shell, f"result mixed-up -o {kept}")
+    assert [path.name for path in tmp_path.iterdir()] == ["r.parquet"]
+    assert kept.read_text() == "old"
+    shell.run_line_magic("kjob", f"result mixed-up -o {tmp_path}/r.pkl")
+    assert (tmp_path / "r.pkl").stat().st_size

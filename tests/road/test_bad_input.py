@@ -29,6 +29,10 @@ BAD = {
     "unknown setting": ({"paralelism": 2}, "parallelism"),
     "no DNS label": ({"name": "My Run"}, "DNS label"),
     "too long a name": ({"name": "x" * 62}, "characters"),
+    "a column for a key": ({"by": FRAME.key}, "a Series was given"),
+    "a function for a key": ({"by": len}, "a builtin_function_or_method was given"),
+    "arguments in a list": ({"args": [1]}, "args must be a dict"),
+    "an int for a name": ({"name": 5}, "say name='run-5'"),
     "a number for a name": ({"name": "42"}, "letter"),
     "bad memory": ({"memory": "lots"}, "memory"),
     "unknown argument": ({"args": {"nothing": 1}}, "nothing"),
@@ -98,3 +102,32 @@ def test_another_users_run_keeps_its_name(cluster, monkeypatch):
         kjnb.launch(same, FRAME, partitions=2, name="adas", replace=True, cluster=cluster)
     assert "adas" not in set(kjnb.runs(cluster=cluster)["name"])
     assert "adas" in set(kjnb.runs(all=True, cluster=cluster)["name"])
+
+
+def test_a_pod_that_no_node_can_hold_is_told(cluster):
+    run = kjnb.launch(same, FRAME, partitions=1, cpu=5000, memory="900Ti", name="too-big", cluster=cluster)
+    try:
+        assert "no pod can start: the cluster has no room for 5000 CPU" in "\n".join(run.notes)
+    finally:
+        run.delete(results=True)
+    assert run.delete(results=True) == (0, 0), "what is gone is not missed"
+
+
+def test_a_name_with_a_slip_is_found(cluster):
+    kjnb.launch(same, FRAME, partitions=1, name="slip-of-a-pen", cluster=cluster).wait(timeout=60)
+    with pytest.raises(kjnb.RunNotFound, match="did you mean slip-of-a-pen"):
+        kjnb.attach("slip-of-a-pne", cluster=cluster)
+
+
+@pytest.mark.parametrize("door", [kjnb.monitor, kjnb.chart])
+def test_a_name_is_no_run(door):
+    with pytest.raises(kjnb.UsageError, match=r"kjnb.attach\('flights'\)"):
+        door("flights")
+
+
+def test_a_report_of_nothing_leaves_nothing(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("no-such-run", str(tmp_path)):
+        with pytest.raises(kjnb.RunNotFound):
+            kjnb.report(name)
+    assert list(tmp_path.iterdir()) == []

@@ -129,3 +129,76 @@ def test_failures_are_seen_while_the_run_goes_on(cluster, tmp_path):
         gate.touch()
     run.wait(timeout=60)
     assert os.path.exists(gate)
+
+
+def test_what_ends_without_a_word_is_told(cluster):
+    def quiet(part, index):
+        import os
+
+        if index == 0:
+            os._exit(0)
+        raise ValueError("half a letter \ud800")
+
+    run = kjnb.launch(quiet, FRAME, partitions=2, backoff_limit_per_index=0, name="quiet", cluster=cluster)
+    run.wait(timeout=60)
+    errors = run.failures.set_index("index")["error"]
+    assert errors[0] == "it ended without an error and without a result"
+    assert errors[1] == r"ValueError: half a letter \ud800"
+
+
+def test_the_advice_is_of_use_for_what_happened(cluster):
+    def crash(part):
+        import os
+
+        os.kill(os.getpid(), 9)
+
+    def slow(part):
+        import time
+
+        time.sleep(60)
+
+    def wrong(part):
+        return part["nothing"]
+
+    def left(part):
+        raise SystemExit(3)
+
+    for fn, settings, says in (
+        (crash, {}, "run.logs(0)"),
+        (left, {}, "run.logs(0)"),
+        (wrong, {}, "run.debug(0)"),
+        (slow, {"timeout": 1}, "a longer timeout"),
+    ):
+        run = kjnb.launch(fn, FRAME, partitions=1, backoff_limit_per_index=0, cluster=cluster, **settings)
+        with pytest.raises(kjnb.RunFailed, match=rf"^{run.name} failed: 1 of 1 indexes have no result") as told:
+            run.result(timeout=60)
+        assert says in told.value.fix
+        assert "run.result(partial=True)" in told.value.fix
+        assert told.value.run == run.name
+    assert "SystemExit: 3" in str(
+        kjnb.launch(left, FRAME, partitions=1, backoff_limit_per_index=0).failures["group"][0]
+    )
+
+
+def test_numbers_are_taken_from_a_frame_and_nothing_else(cluster):
+    def bad(part):
+        return part["nothing"]
+
+    run = kjnb.launch(bad, FRAME, partitions=2, name="by-number", cluster=cluster)
+    run.wait(timeout=60)
+    index = run.failures["index"].iloc[-1]
+    assert "nothing" in run.logs(index)
+    assert len(run.part(index)) == 4
+    for call in (
+        lambda: run.logs(2),
+        lambda: run.logs(-1),
+        lambda: run.part(True),
+        lambda: run.debug("first"),
+        lambda: run.logs(0, attempt=9),
+        lambda: run.logs(0, attempt="last"),
+        lambda: run.wait(timeout="soon"),
+        lambda: run.result(timeout=True),
+    ):
+        with pytest.raises(kjnb.UsageError) as told:
+            call()
+        assert told.value.fix
