@@ -121,7 +121,7 @@ def _tagged(value: Any, kind: type) -> tuple[str, Any]:
 
 def _zone_name(value: pd.Timestamp) -> str:
     name = str(value.tz)
-    again = pd.Timestamp(0, tz="UTC").tz_convert(name) if name else None
+    again = value.tz_convert(name) if name else None  # the same instant: pytz has a zone for each of its offsets
     if again is None or type(again.tz) is not type(value.tz) or again.tz != value.tz:
         raise NotPlainError(f"the time zone {value.tz!r} has no name")
     return name
@@ -130,7 +130,7 @@ def _zone_name(value: pd.Timestamp) -> str:
 def _tagged_dtype(dtype: Any) -> tuple[str, Any]:
     if type(dtype) is pd.StringDtype:
         return "str", [dtype.storage, dtype.na_value is not pd.NA]
-    name = dtype.str if isinstance(dtype, np.dtype) else str(dtype)
+    name = dtype.str if isinstance(dtype, np.dtype) and dtype.kind != "O" else str(dtype)  # none reads '|O'
     try:
         again = pd.api.types.pandas_dtype(name)
     except (TypeError, ValueError):

@@ -293,7 +293,7 @@ PLAIN = [
     decimal.Decimal("1.10"), uuid.UUID(int=1), datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 2),
     datetime.time(3, 4, 5, 6), datetime.timedelta(days=-1, microseconds=3),
     {"$": "not a tag"}, [{"deep": (np.float64(2),)}],
-    10**40,
+    10**40, np.dtype("O"), np.dtype("int32"), pd.Int64Dtype(),
 ]  # fmt: skip
 
 
