@@ -7,6 +7,7 @@ error that lists the candidates.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import sys
 from collections.abc import Iterator
@@ -127,7 +128,7 @@ def _beside(name: str, here: Cluster) -> Place | None:
 
 def _nowhere(name: str) -> Place:
     known = sorted({e.name for e in registry.entries()})
-    near = [k for k in known if name in k or k in name][:3]
+    near = [k for k in known if name in k or k in name][:3] or difflib.get_close_matches(name, known, n=1)
     raise RunNotFound(
         f"there is no run {name!r} in this cluster, in your registry or among the stages",
         fix=f"did you mean {', '.join(near)}?" if near else "kjnb.runs(all=True) lists what there is",

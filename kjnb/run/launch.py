@@ -61,7 +61,7 @@ def launch(
     stops another run that has the name. Raises UsageError (before anything is created) or ClusterError.
     """
     spec = JobSpec.checked(environ=os.environ, **settings)
-    task = Task.function(fn, dict(args) if args else None, files=spec.files, env=dict(spec.env))
+    task = Task.function(fn, args, files=spec.files, env=dict(spec.env))
     chosen = SESSION.connect(cluster)
     planned = plan(data, chosen, spec, partitions=partitions, by=by, rows=rows)
     run = submit(spec, task, planned, chosen, name=name, fresh=fresh, replace=replace)
@@ -213,7 +213,18 @@ def _chosen(spec: JobSpec, planned: Partitions, cluster: Cluster) -> tuple[JobSp
     fits = sizing.parallelism(completions, room, float(parse_quantity(cpu)), int(parse_quantity(memory)))
     chosen = replace(spec, cpu=cpu, memory=memory, parallelism=spec.parallelism or fits)
     which = "chosen" if len(unset) == 3 else f"chosen: {', '.join(unset)}"
-    return chosen, [f"{chosen.parallelism} at a time, each {cpu} CPU and {memory} ({which})"]
+    said = f"{chosen.parallelism} at a time, each {cpu} CPU and {memory} ({which})"
+    return chosen, [said, *_too_big(cpu, memory, room)]
+
+
+def _too_big(cpu: str, memory: str, room: sizing.Room | None) -> list[str]:
+    """Say that no pod of this size has room in the cluster as it is now; a larger node may still come."""
+    over = []
+    if room and parse_quantity(cpu) > room.cores:
+        over.append(f"{cpu} CPU (all of it is {room.cores:g})")
+    if room and parse_quantity(memory) > room.memory:
+        over.append(f"{memory} of memory (all of it is {size_text(room.memory)})")
+    return [f"no pod can start: the cluster has no room for {' or '.join(over)}"] if over else []
 
 
 def _where(cluster: Cluster) -> list[str]:
