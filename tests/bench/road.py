@@ -2,7 +2,8 @@
 
 Each figure is measured in this one run, on this one machine, with its own embedded cluster in a fresh home:
 import, launch to first success (cold and warm), and indexes a second beside joblib's loky and submitit's
-LocalExecutor (`--peers` names the interpreter of an environment with tests/bench/requirements.txt).
+LocalExecutor (`--peers` names the interpreter of an environment with tests/bench/requirements.txt). The machine's
+other work disturbs rates; CPU time an index, by process, hardly.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from kjnb.embedded import status
+from kjnb.embedded.node.processes import children
 from tests.bench import peers
 
 HERE = pathlib.Path(__file__).parent
@@ -33,12 +36,17 @@ def import_cost(rounds: int = 9) -> float:
     return statistics.median(once("import kjnb") - once("pass") for _ in range(rounds))
 
 
+def trivial(part):
+    """The peers' own function, but of this `__main__`, as a notebook's functions are: it travels alone."""
+    return {"rows": len(part), "total": float(part["x"].sum())}
+
+
 def seconds_to_first_success(frame, cluster) -> float:
     import kjnb
     from kjnb.model.state import State
 
     begun = time.perf_counter()
-    run = kjnb.launch(peers.trivial, frame, partitions=4, cluster=cluster)
+    run = kjnb.launch(trivial, frame, partitions=4, cluster=cluster)
     while not run.state.counts.get(State.SUCCEEDED):
         time.sleep(0.002)
     spent = time.perf_counter() - begun
@@ -51,11 +59,39 @@ def throughput(frame, cluster, indexes: int) -> tuple[float, float]:
     import kjnb
 
     begun = time.perf_counter()
-    run = kjnb.launch(peers.trivial, frame, partitions=indexes, cluster=cluster)
+    run = kjnb.launch(trivial, frame, partitions=indexes, cluster=cluster)
     launched = time.perf_counter() - begun
     result = run.result()
     assert int(result["rows"].sum()) == len(frame)
     return time.perf_counter() - begun, launched
+
+
+class Spent:
+    """CPU time of the cluster's processes and of this one since this object was made."""
+
+    def __init__(self) -> None:
+        said = status()
+        supervisor = int((pathlib.Path(said["folder"]) / "supervisor.lock").read_text())
+        self.pids = {"server": [said["pid"]], "supervisor": [supervisor], "zygote": children(supervisor)}
+        self.begun = self._now()
+
+    def _now(self) -> dict[str, float]:
+        """Seconds; a forked pod's are its zygote's children's."""
+        own = os.times()
+        spent = {name: sum(cpu(pid)[0] for pid in pids) for name, pids in self.pids.items()}
+        return spent | {"pods": sum(cpu(pid)[1] for pid in self.pids["zygote"]), "client": own.user + own.system}
+
+    def text(self, indexes: int) -> str:
+        """Milliseconds an index."""
+        each = {name: 1000 * (now - self.begun[name]) / indexes for name, now in self._now().items()}
+        return f"{sum(each.values()):.1f} ms ({', '.join(f'{name} {spent:.1f}' for name, spent in each.items())})"
+
+
+def cpu(pid: int) -> tuple[float, float]:
+    """CPU seconds of a process, and of its children that ended."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    user, system, children_user, children_system = (int(n) / os.sysconf("SC_CLK_TCK") for n in fields[11:15])
+    return user + system, children_user + children_system
 
 
 def peer(python: str, engine: str, indexes: int, rows: int) -> float:
@@ -94,11 +130,14 @@ def measure(asked, connect) -> None:
     print(f"cold: launch to first success       {cold:8.2f} s    (3; of it the cluster's start {started:.2f})")
     warm = statistics.median(seconds_to_first_success(frame.head(1001 + n), cluster) for n in range(5))
     print(f"warm: launch to first success       {warm:8.2f} s    (0.5)")
+    spent = Spent()
     seconds, launched = throughput(frame, cluster, asked.indexes)
+    cpu_time = spent.text(asked.indexes)
     ours = asked.indexes / seconds
     print(
         f"kjnb, {asked.indexes} indexes, end to end    {ours:8.1f} /s   (50; launch {launched:.2f} of {seconds:.2f} s)"
     )
+    print(f"    CPU time an index               {cpu_time:>11}")
     if asked.peers:
         loky = peer(asked.peers, "joblib", asked.indexes, asked.rows)
         local = peer(asked.peers, "submitit", 60, asked.rows * 60 // asked.indexes)
