@@ -1,17 +1,26 @@
-"""Golden files: what is rendered is compared with a file beside the test; `--regenerate` writes it anew."""
+"""For all tests: golden files, which `--regenerate` writes anew, and a KJNB_HOME that ends with its test."""
 
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests import homes
 
 
 def pytest_addoption(parser):
     parser.addoption("--regenerate", action="store_true", help="write the golden files from what is rendered now")
     parser.addoption("--kubeconfig", help="play against this cluster instead of an embedded one of the tests' own")
     parser.addoption("--every-scenario", action="store_true", help="the conformance scenarios that are not listed, too")
+
+
+@pytest.fixture
+def home(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A KJNB_HOME; whatever runs there ends with the test."""
+    with homes.own_home(tmp_path / "home") as own:
+        yield own
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 from collections.abc import Callable, Generator, Iterator
@@ -76,10 +77,12 @@ def foreign() -> list[str]:
     return []
 
 
-@pytest.fixture
-def page(chromium: sync_api.Browser, foreign: list[str]) -> Iterator[sync_api.Page]:
-    """A page that reaches this machine only; what it asked of others stands in `foreign`."""
-    context = chromium.new_context(viewport={"width": 1600, "height": 1000})
+@contextlib.contextmanager
+def refusing(
+    chromium: sync_api.Browser, refused: re.Pattern[str], foreign: list[str], width: int
+) -> Iterator[sync_api.Page]:
+    """A page whose requests of that form are refused and stand in `foreign`."""
+    context = chromium.new_context(viewport={"width": width, "height": 1000})
     context.set_default_timeout(30_000)
     sync_api.expect.set_options(timeout=30_000)
 
@@ -87,23 +90,23 @@ def page(chromium: sync_api.Browser, foreign: list[str]) -> Iterator[sync_api.Pa
         foreign.append(route.request.url)
         route.abort()
 
-    context.route(FOREIGN, refuse)
+    context.route(refused, refuse)
     yield context.new_page()
     context.close()
 
 
 @pytest.fixture
+def page(chromium: sync_api.Browser, foreign: list[str]) -> Iterator[sync_api.Page]:
+    """A page that reaches this machine only; what it asked of others stands in `foreign`."""
+    with refusing(chromium, FOREIGN, foreign, width=1600) as made:
+        yield made
+
+
+@pytest.fixture
 def offline(chromium: sync_api.Browser, foreign: list[str]) -> Iterator[sync_api.Page]:
     """A page with no network at all: files only; every other request is refused and stands in `foreign`."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 1000})
-
-    def refuse(route: sync_api.Route) -> None:
-        foreign.append(route.request.url)
-        route.abort()
-
-    context.route(NOT_A_FILE, refuse)
-    yield context.new_page()
-    context.close()
+    with refusing(chromium, NOT_A_FILE, foreign, width=1200) as made:
+        yield made
 
 
 @pytest.fixture

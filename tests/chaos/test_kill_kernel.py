@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import psutil
-import pytest
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
@@ -86,12 +85,6 @@ def locally() -> pd.DataFrame:
     pieces = np.array_split(np.arange(1200), 12)
     sums = [frame.iloc[p].groupby("key", as_index=False)["x"].sum().assign(partition=i) for i, p in enumerate(pieces)]
     return pd.concat(sums)
-
-
-@pytest.fixture
-def home(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
-    with homes.own_home(tmp_path / "home") as own:
-        yield own
 
 
 def test_a_run_outlives_its_kernel(home, tmp_path):

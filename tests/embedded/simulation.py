@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +14,7 @@ from kjnb.embedded.controllers.garbage import RESOURCE_OF
 from kjnb.embedded.controllers.job_loop import JobLoop
 from kjnb.embedded.controllers.loops import GarbageLoop
 from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
-from kjnb.embedded.store import ENCODE, Event, Store
+from kjnb.embedded.store import ENCODE, Event, Object, Store
 from tests.embedded.job_words import NOW, numbered
 
 NODE = {
@@ -26,13 +28,36 @@ class Crash(BaseException):
     """The server stops here; no `except Exception` may survive it."""
 
 
+class MortalStore(Store):
+    """The real store in a server that dies once `writes_left` is used up."""
+
+    writes_left = math.inf
+
+    def create(self, resource: str, obj: Object) -> Object:
+        self._live_on()
+        return super().create(resource, obj)
+
+    def update(self, resource: str, obj: Object) -> Object:
+        self._live_on()
+        return super().update(resource, obj)
+
+    def remove(self, resource: str, namespace: str | None, name: str) -> Object | None:
+        self._live_on()
+        return super().remove(resource, namespace, name)
+
+    def _live_on(self) -> None:
+        if self.writes_left <= 0:
+            raise Crash
+        self.writes_left -= 1
+
+
 class Simulation:
     """`step` commits, tells the loops, lets them act, and turns the clock by a tick."""
 
     def __init__(self, *, base: float = 10.0) -> None:
         self.now = NOW
         uids = itertools.count()
-        self.store = Store(None, clock=lambda: self.now, new_uid=lambda: f"uid-{next(uids)}")
+        self.store = MortalStore(None, clock=lambda: self.now, new_uid=lambda: f"uid-{next(uids)}")
         self.base = base
         self.names = numbered()
         self.counts: Counter[str] = Counter()
@@ -52,27 +77,11 @@ class Simulation:
 
     def crash(self, writes: int, *, steps: int = 3, tick: float = 0.3) -> None:
         """The server dies after some more writes, or these steps, and starts again with what it had written."""
-        originals = {name: getattr(self.store, name) for name in ("create", "update", "remove")}
-        left = itertools.count(writes, -1)
-
-        def dying(name: str) -> Callable[..., Any]:
-            def write(*given: Any) -> Any:
-                if next(left) <= 0:
-                    raise Crash
-                return originals[name](*given)
-
-            return write
-
-        try:
-            for name in originals:
-                setattr(self.store, name, dying(name))
+        self.store.writes_left = writes
+        with contextlib.suppress(Crash):
             for _ in range(steps):
                 self.step(tick)
-        except Crash:
-            pass
-        finally:
-            for name in originals:
-                delattr(self.store, name)
+        self.store.writes_left = math.inf
         self.commit()
         self.start()
 

@@ -11,8 +11,6 @@ and for indexes having more digits. Anything that grew with the run would differ
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from kjnb.cluster import decode
@@ -34,9 +32,7 @@ def run(completions: int) -> dict[str, float]:
     simulation = Simulation()
     simulation.seen = []
     simulation.store.create("jobs", job(completions, PARALLELISM, backoffLimitPerIndex=1))
-    started = time.perf_counter()
     simulation.until(lambda: simulation.condition("Complete"), kubelet=succeed)
-    elapsed = time.perf_counter() - started
     simulation.commit()
     assert simulation.job()["status"]["succeeded"] == completions
     counts = dict(simulation.counts)
@@ -44,7 +40,6 @@ def run(completions: int) -> dict[str, float]:
     jobs = [event.obj for event in simulation.seen if event.resource == "jobs"]
     counts["bytes of Job status"] = sum(len(ENCODE(obj["status"])) for obj in jobs)
     counts |= reduced(simulation, completions)
-    print(f"{completions} indexes: {completions / elapsed:.0f} indexes/s simulated, {elapsed:.1f} s")
     return {name: count / completions for name, count in counts.items()}
 
 

@@ -11,6 +11,7 @@ import pytest
 from kjnb import embedded
 from kjnb.cluster.client import Cluster
 from kjnb.connect import Session, configuration
+from tests import homes
 
 
 @pytest.fixture(scope="session")
@@ -26,11 +27,9 @@ def home(tmp_path_factory, request) -> Iterator[Path]:
             patch.setenv("KJNB_CLUSTER", configuration(None)[1])
             yield folder
             return
-        embedded.start(folder, backoff_base=0.1)
-        try:
+        with homes.own_home(folder):
+            embedded.start(folder, backoff_base=0.1)
             yield folder
-        finally:
-            embedded.stop(folder)
 
 
 @pytest.fixture(scope="session")
