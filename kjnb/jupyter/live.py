@@ -22,12 +22,15 @@ ONE_PICTURE = f"""<style>
 .jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) {{ display: none !important }}
 </style>"""
 
+BY_CELL = ("z", "text", "customdata")
+
 
 class LiveView:
     """The widgets of one view, found in a page by class: kjnb-monitor, kjnb-line, kjnb-chart, kjnb-failures."""
 
     def __init__(self, state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> None:
-        self._labels, self._named = labels, chart.names(state.completions, labels)
+        self._labels = labels
+        self._named: Any = np.array(chart.names(state.completions, labels), dtype=object)
         self._drawn = self._draft(state, timeline)
         self.figure: Any = go.FigureWidget(data=self._drawn[0], layout=self._drawn[1])
         self.figure._config = {"responsive": True, "displayModeBar": False}
@@ -57,7 +60,10 @@ class LiveView:
         self.say(state, timeline)
 
     def _draft(self, state: RunState, timeline: Timeline) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        return chart.traces(state, timeline, self._named), chart.layout(state, timeline)
+        traces = chart.traces(state, timeline, self._named)
+        for name in BY_CELL:  # plotly takes an array as it is, and looks at each element of a list
+            traces[0][name] = np.asarray(traces[0][name], dtype=object)
+        return traces, chart.layout(state, timeline)
 
     def say(self, state: RunState, timeline: Timeline) -> None:
         """The words alone: they move with the time, too."""
@@ -96,6 +102,8 @@ def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 def same(one: Any, other: Any) -> bool:
     """Equality of values that may be arrays."""
+    if one is other:
+        return True
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return one is not None and np.array_equal(np.asarray(one), np.asarray(other))
     return bool(one == other)

@@ -21,6 +21,7 @@ from kjnb.view.timeline import Timeline, timeline
 
 LOOK = 0.25  # seconds between looks at the state
 SHARE = 4  # times as long as it drew it rests: a map of 100,000 cells must not take the kernel from the user
+IDLE, STEP = 1.0, 0.005  # seconds, or a part of the time axis, after which the chart moves though nothing happened
 NOTHING = {"text/plain": ""}
 
 
@@ -37,7 +38,7 @@ class Monitor:
         self._static = static.StaticOutput()
         self._place: Any = None
         self._context: contextvars.Context | None = None
-        self._shown = self._updated = clock()
+        self._shown = self._updated = self._drawn_at = clock()
 
     def _ipython_display_(self) -> None:
         """It is shown already; standing last in a cell it is not shown twice."""
@@ -97,9 +98,11 @@ class Monitor:
     def _live(self, state: RunState) -> None:
         if self.live is None or self._context is None or self.live.hidden:
             return
-        draw = self.live.say if state is self._drawn else self.live.draw
-        self._context.run(draw, state, self._timeline(state))
-        self._drawn = state
+        now, line = self._clock(), self._timeline(state)
+        is_due = state is not self._drawn or now - self._drawn_at >= max(IDLE, STEP * (line.elapsed or 0.0))
+        self._context.run(self.live.draw if is_due else self.live.say, state, line)
+        if is_due:
+            self._drawn, self._drawn_at = state, now
         trouble = self.run.follower.trouble
         if trouble is not None:
             self._context.run(

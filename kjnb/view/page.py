@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kjnb.model.state import RunState
 from kjnb.view import words
 from kjnb.view.labels import group_text
-from kjnb.view.picture import svg
+from kjnb.view.picture import WIDTH, svg
 from kjnb.view.theme import COLOURS, legend
 from kjnb.view.timeline import Timeline
 from kjnb.view.words import escaped
@@ -69,4 +69,5 @@ def html(state: RunState, timeline: Timeline, as_of: str = "", labels: Sequence[
     parts += [legend_html(state), svg(state, timeline, labels), failures_html(state, timeline, labels)]
     if not state.over:
         parts += [f'<div style="{MONOSPACE}">{escaped(words.watch_line(state))}</div>']
-    return f'<div class="kjnb-static" style="max-width:900px;font-size:13px;line-height:1.4">{"".join(parts)}</div>'
+    style = f"max-width:{WIDTH}px;padding-top:4px;font-size:13px;line-height:1.4"
+    return f'<div class="kjnb-static" style="{style}">{"".join(parts)}</div>'

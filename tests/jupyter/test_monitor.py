@@ -9,7 +9,9 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from kjnb.jupyter import live, static
+from kjnb.view.timeline import timeline
 from tests import homes
+from tests.model.facts import START, job, pods, run
 from tests.waiting import eventually
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -28,6 +30,24 @@ def test_arrays_are_compared_by_content():
     assert not live.same(np.array([1, 2]), np.array([1, 3]))
     assert not live.same(None, np.array([1]))
     assert live.same({"a": 1}, {"a": 1})
+
+
+@pytest.mark.parametrize("count", [24, 1000])
+def test_a_redraw_sends_what_has_changed(count):
+    """The names of 1,000 cells are sent once, and nothing is while nothing happens."""
+    before, after = run(count, job()), run(count, job(), *pods("3:Running"))
+    view = live.LiveView(before, timeline(before, START + 1), ["<b>LGA</b>"] * count)
+    sent = []
+    view.figure.observe(lambda change: sent.append(change["new"]), "_py2js_update")
+    view.draw(after, timeline(after, START + 1))
+    (message,) = [one for one in sent if one]
+    assert "customdata" not in str(message)
+    assert "running" in str(message)
+    assert {*view.figure.data[0].text.ravel()[:count]} == {"queued", "running"}
+    assert "&lt;b&gt;LGA" in view.figure.data[0].customdata[0][0]
+    sent.clear()
+    view.draw(after, timeline(after, START + 1))
+    assert [one for one in sent if one] == []
 
 
 class Page:

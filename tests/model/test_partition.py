@@ -112,7 +112,7 @@ def test_object_columns_are_measured_by_a_sample():
 def test_representations_are_short_and_escaped():
     df = frame(4, k=["<b>", "<b>", "&", "&"])
     parts = partition(df, by="k", name="df")
-    assert repr(parts).startswith("Partitions(2 partitions by k, 2 rows each, 4 rows, ")
+    assert repr(parts).startswith("Partitions(2 partitions by k, 2 rows each, ")
     assert "<b>&" not in parts._repr_html_()
     assert "&lt;b&gt;" in parts._repr_html_()
     assert describe(partition(frame(3), 1)).startswith("1 partition, 3 rows each")
