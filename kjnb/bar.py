@@ -9,12 +9,13 @@ from typing import Any
 from tqdm import tqdm
 
 from kjnb.model.state import RunState, State
+from kjnb.run.handle import Run
 
 LOOK = 0.25  # seconds between looks at the state
 LOOKED_AWAY = 130  # the exit code after Ctrl-C
 
 
-def follow(run: Any) -> int:
+def follow(run: Run) -> int:
     """Show `run` until it ends. Returns 0 if it succeeded, 1 if not, 130 after Ctrl-C (the run goes on)."""
     pause = threading.Event()
     try:

@@ -52,6 +52,10 @@ class Parser(argparse.ArgumentParser):
         """Every long flag, as typed."""
         return sorted(flag for action in self._actions for flag in action.option_strings if flag.startswith("--"))
 
+    def awaits_value(self, word: str) -> bool:
+        """Whether this word is a flag behind which its value must stand."""
+        return any(word in action.option_strings and action.nargs != 0 for action in self._actions)
+
 
 def _plain(message: str) -> str:
     message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1: ", message)

@@ -17,7 +17,6 @@ from kjnb import grammar
 
 LINE = re.compile(r"^\s*(?:[\w, ]+=\s*)?%kjob\s(?P<rest>.*)$", re.DOTALL)
 CELL = re.compile(r"^%%kjob\s(?P<rest>.*)$", re.DOTALL)
-NO_VALUE = {"--wait", "--fresh", "--replace", "--no-result", "--help", "--all", "--results", "--partial", "--trust"}
 
 
 def matcher(shell: Any, run_names: Callable[[], Iterable[str]]) -> Any:
@@ -53,9 +52,10 @@ def in_line(rest: str, run_names: Callable[[], Iterable[str]]) -> list[str]:
     verb = grammar.VERBS.get(words[0])
     if verb is None:
         return []
+    parser = grammar.verb_parser(verb, "%kjob")
     if words[-1].startswith("-"):
-        return grammar.verb_parser(verb, "%kjob").flags()
-    if words[-2].startswith("-") and words[-2] not in NO_VALUE:
+        return parser.flags()
+    if parser.awaits_value(words[-2]):
         return []
     if verb.takes == "cluster":
         return ["local", "in-cluster"]
@@ -67,11 +67,12 @@ def in_cell(rest: str, names: Mapping[str, Any]) -> list[str]:
     frame, options = grammar.cut(rest)
     words = re.split(r"\s+", rest)
     last, before = words[-1], words[-2] if len(words) > 1 else ""
+    parser = grammar.cell_parser()
     if last.startswith("-"):
-        return grammar.cell_parser().flags()
+        return parser.flags()
     if before in ("--by", "--share"):
         return columns(frame, names) if before == "--by" else frames(names)
-    if before.startswith("-") and before not in NO_VALUE:
+    if parser.awaits_value(before):
         return []
     if not options and len(words) == 1:
         return frames(names)

@@ -15,7 +15,7 @@ import py_compile
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cloudpickle
 import msgspec
@@ -31,7 +31,6 @@ from kjnb.worker import attempt as worker
 from kjnb.worker import codec, entrance, layout, mishap
 from kjnb.worker.layout import Layout
 
-T = TypeVar("T")
 TRUST = "load it with trust=True if you trust who ran this: unpickling runs code"
 
 
