@@ -109,7 +109,7 @@ def render(notebook: Path) -> str:
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True, anchor_link_text="")
     body, _ = exporter.from_notebook_node(read)
     title = html.escape(notebook.stem)
-    return PAGE.format(title=title, style=STYLE, plotly=get_plotlyjs(), body=body)
+    return PAGE.format(title=title, style=STYLE, plotly=get_plotlyjs(), body=body, print=PRINT)
 
 
 def _drawn(figure: Any) -> str:
@@ -223,8 +223,16 @@ PAGE = """<!DOCTYPE html>
 <main>
 {body}
 </main>
+<script>{print}</script>
 </body>
 </html>
+"""
+
+# A sheet of paper is narrower than a window, and no chart hears of it; 660 pixels fit A4 and Letter with any margin.
+PRINT = """
+const charts = change => document.querySelectorAll(".js-plotly-plot").forEach(one => Plotly.relayout(one, change));
+addEventListener("beforeprint", () => charts({ autosize: false, width: 660 }));
+addEventListener("afterprint", () => charts({ autosize: true, width: null }));
 """
 
 STYLE = """
@@ -244,5 +252,10 @@ pre { background: var(--pale); border: 1px solid var(--line); border-radius: 6px
       font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; margin: 6px 0; }
 details > summary { cursor: pointer; color: var(--soft); margin: 6px 0; }
 .soft { color: var(--soft); } .bad { color: var(--bad); }
-@media print { main { max-width: none; } details { break-inside: avoid; } }
+@media print {
+  main { max-width: none; padding: 0; }
+  pre { white-space: pre-wrap; }
+  h2, h3 { break-after: avoid; }
+  .js-plotly-plot, tr { break-inside: avoid; }
+}
 """

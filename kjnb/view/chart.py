@@ -25,7 +25,31 @@ LARGEST_CELL = 26.0
 LEFT, RIGHT = 56, 16
 TOP, BETWEEN, BOTTOM, LINES = 36, 40, 48, 150
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
+STEPS = (
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    21600,
+    43200,
+    86400,
+    172800,
+    604800,
+)
 Words = list[list[str]]
 
 
@@ -197,9 +221,9 @@ def map_axis(rows: int, width: int, bottom: float) -> dict[str, Any]:
 
 def time_axis(timeline: Timeline) -> dict[str, Any]:
     """Seconds since the start, with round numbers in the unit that fits."""
-    span = max(1.0, timeline.elapsed or 0.0)
+    span = max(0.5, timeline.elapsed or 0.0)
     step = next((one for one in STEPS if span / one <= 8), STEPS[-1])
-    values = list(range(0, int(span) + 1, step))
+    values = [round(number * step, 1) for number in range(int(span / step + 1e-9) + 1)]
     return {
         "range": [0, span * 1.01],
         "anchor": "y2",
@@ -213,9 +237,9 @@ def time_axis(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def tick_text(seconds: int, step: int) -> str:
-    """A moment in the unit of the step: "30 s", "5 min", "2 h", "3 d"."""
-    unit, size = next(unit for unit in UNITS if step >= unit[1])
+def tick_text(seconds: float, step: float) -> str:
+    """A moment in the unit of the step: "0.2 s", "30 s", "5 min", "2 h", "3 d"."""
+    unit, size = next((unit for unit in UNITS if step >= unit[1]), UNITS[-1])
     return f"{seconds / size:g} {unit}"
 
 

@@ -20,6 +20,8 @@ CELL = """\
 if part["carrier"].iloc[0].startswith("<"):
     raise ValueError(f"no carrier {part['carrier'].iloc[0]}")
 part["delay"].mean()"""
+WIDTHS = "() => Array.from(document.querySelectorAll('.js-plotly-plot')).map(p => p._fullLayout.width)"
+LISTEN = f"() => addEventListener('beforeprint', () => {{ window.seen = ({WIDTHS})() }})"
 NODES = "() => Array.from(document.querySelectorAll('.js-plotly-plot')).map(p => p.querySelectorAll('path').length)"
 
 
@@ -49,3 +51,8 @@ def test_a_report_shows_its_charts_with_no_network(
         offline.wait_for_function(CHARTS_FIT)
         offline.wait_for_function("() => document.documentElement.scrollWidth <= window.innerWidth")
         offline.screenshot(path=SHOTS / f"report-{width}.png", full_page=True)
+    offline.evaluate(LISTEN)
+    paper = offline.pdf(path=SHOTS / "report.pdf", format="A4")
+    assert paper.startswith(b"%PDF")
+    assert offline.evaluate("() => window.seen") == [660, 660]
+    offline.wait_for_function(CHARTS_FIT)

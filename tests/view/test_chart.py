@@ -80,7 +80,9 @@ def test_any_number_of_indexes_fits(count):
 @pytest.mark.parametrize(
     ("elapsed", "last"),
     [
-        (0.5, "1 s"),
+        (0.1, "0.5 s"),
+        (0.54, "0.5 s"),
+        (1.3, "1.2 s"),
         (7, "7 s"),
         (75, "70 s"),
         (700, "10 min"),
