@@ -48,14 +48,19 @@ def start(home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE,
 
 
 def stop(home: str | Path | None = None, *, keep_pods: bool = False) -> bool:
-    """End the server, and with it every pod unless they are to be kept for the next one. Whether one ran."""
+    """End the server, and with it every pod unless they are to be kept for the next one. Whether anything ran.
+
+    What a killed server left running, its supervisor and the pods, is ended, too.
+    """
+    from kjnb.embedded.node.supervision import end_supervisor  # costs a start nothing
+
     folder = state.cluster_folder(state.home_folder(home))
     with locked(folder / "start.lock"):
         found = state.running(folder)
-        if found is None:
-            return False
-        _end(found, signal.SIGHUP if keep_pods else signal.SIGTERM)
-    return True
+        if found is not None:
+            _end(found, signal.SIGHUP if keep_pods else signal.SIGTERM)
+        left = not keep_pods and end_supervisor(folder)
+    return found is not None or left
 
 
 def status(home: str | Path | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.node.kubelet import Kubelet
-from kjnb.embedded.node.processes import is_alive, start_time
+from kjnb.embedded.node.supervision import is_supervised
 from kjnb.embedded.store import Store
 
 LOCAL = f"local://{sys.executable}"
@@ -48,13 +48,10 @@ class Node:
         return int((self.state / "supervisor.lock").read_text())
 
     async def end(self) -> None:
-        """End the kubelet, then the supervisor and everything it has, and wait for it."""
+        """End the kubelet, then the supervisor and everything it has, also one that is still starting."""
         await self.leave()
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            pid = self.supervisor_pid()
-            ticks = start_time(pid)
-            await self.kubelet.end()
-            await self.eventually(lambda: not is_alive(pid, ticks))
+        await self.kubelet.end()
+        assert not is_supervised(self.state)
 
     def pod(self, command: list[str] | None = None, *, image: str = LOCAL, **more: Any) -> Object:
         """Create a pod on this node; `container` and `spec` add fields."""

@@ -14,6 +14,7 @@ import pytest
 
 from kjnb import embedded
 from tests.embedded.live import Client, configmap, job
+from tests.homes import processes_of
 from tests.waiting import eventually
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -25,6 +26,7 @@ PODS = "/api/v1/namespaces/default/pods"
 def home(tmp_path):
     yield tmp_path
     embedded.stop(tmp_path)
+    assert processes_of(tmp_path) == []
 
 
 def pid_of(home):
@@ -67,7 +69,21 @@ def test_a_stop_right_after_the_start_leaves_no_supervisor(home):
     """The server is asked to end while its supervisor is still starting."""
     embedded.start(home)
     assert embedded.stop(home) is True
-    eventually(lambda: not [p for p in psutil.process_iter() if str(home) in " ".join(_environment(p)[-2:])])
+    assert processes_of(home) == []
+
+
+def test_stop_ends_what_a_killed_server_left(home):
+    client = Client(embedded.start(home))
+    client.call("POST", JOBS, job("sleeper", "exec sleep 1001"))
+    eventually(lambda: [p for p in client.call("GET", PODS)[1]["items"] if p["status"]["phase"] == "Running"])
+    client.close()
+    os.kill(pid_of(home), signal.SIGKILL)
+    eventually(lambda: not embedded.status(home)["running"])
+    left = processes_of(home)
+    assert any("kjnb.embedded.node.supervisor" in one.cmdline() for one in left)
+    assert embedded.stop(home) is True
+    assert processes_of(home) == []
+    assert embedded.stop(home) is False
 
 
 def _environment(process):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -65,29 +69,12 @@ class Supervision:
     async def end(self, within: float = 20.0) -> None:
         """End the supervisor and every container; not while `reports` is read, that would start another.
 
-        A supervisor that was just started and does not listen yet is waited for: nobody would end it later.
+        One that was just started is waited for: nobody would end it later.
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                starting = True
-                while starting:
-                    starting = self._child is not None and self._child.poll() is None
-                    if await self._asked_to_end():
-                        return
-                    await asyncio.sleep(RETRY)
-
-    async def _asked_to_end(self) -> bool:
-        """Whether a supervisor heard the End; then it has closed the connection, too."""
-        try:
-            reader, writer = await asyncio.open_unix_connection(str(socket_path(self.state)))
-        except OSError:
-            return False
-        with contextlib.suppress(OSError):
-            writer.write(wire.frame(wire.End()))
-            while await reader.read(1 << 16):
-                continue
-        writer.close()
-        return True
+        if self._child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._child.wait, within)  # from then on it holds its lock
+        await asyncio.to_thread(end_supervisor, self.state, within)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
@@ -101,6 +88,49 @@ class Supervision:
                     self._child = spawn(self.state, self._python)
             await asyncio.sleep(RETRY)
         raise SupervisorMissingError(f"the supervisor does not answer; see {self.state / 'supervisor.log'}")
+
+
+def is_supervised(state: Path) -> bool:
+    """Whether a supervisor of that state lives: it holds a lock from its first moment to its last."""
+    try:
+        lock = os.open(state / "supervisor.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def end_supervisor(state: Path, within: float = 20.0) -> bool:
+    """End the supervisor of that state and every container; whether there was one. One that hangs is killed.
+
+    Only for who holds the server's place: nobody may be starting another supervisor meanwhile.
+    """
+    limit = time.monotonic() + within
+    found = False
+    while is_supervised(state):
+        found = True
+        if time.monotonic() > limit:
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int((state / "supervisor.lock").read_text()), signal.SIGKILL)
+            break
+        _ask_to_end(state)
+        time.sleep(RETRY)
+    return found
+
+
+def _ask_to_end(state: Path) -> None:
+    """Say End, and listen until the supervisor has gone or for a second; one that still starts does not hear it."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1.0)
+        connection.connect(str(socket_path(state)))
+        connection.sendall(wire.frame(wire.End()))
+        while connection.recv(1 << 16):
+            continue
 
 
 def spawn(state: Path, python: str = sys.executable) -> subprocess.Popen[bytes]:
