@@ -6,15 +6,17 @@ Every outcome is a line and an exit code: 0 done, 1 it failed, 2 it was not unde
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import kjnb
 from kjnb import grammar, phrases
-from kjnb.connect import SESSION, embedded_cluster, home
-from kjnb.errors import KjnbError, RunNotFound, UsageError
+from kjnb.connect import SESSION, embedded_cluster, home, no_home
+from kjnb.errors import KjnbError, RunNotFound, UsageError, without_ours
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
@@ -80,7 +82,9 @@ def verb(words: list[str]) -> int:
     if ask.options.help:
         print(ask.parser.format_help().rstrip())
         return DONE
-    answer = verbs.answer(ask, SESSION)
+    answer = debugged(ask) if ask.verb.name == "debug" else verbs.answer(ask, SESSION)
+    if answer is None:
+        return FAILED
     if answer.text:
         print(answer.text)
     if answer.value is not None:
@@ -92,6 +96,21 @@ def verb(words: list[str]) -> int:
     if ask.verb.name == "use" and ask.name:
         print(f"For this shell: export KJNB_CLUSTER={ask.name}")
     return DONE
+
+
+def debugged(ask: grammar.Ask) -> Any:
+    """Answer `debug`; None when the task failed here, too: its traceback is shown from its own first line on."""
+    from kjnb import verbs
+
+    try:
+        return verbs.answer(ask, SESSION)
+    except KjnbError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's own task
+        own = without_ours(error.__traceback__)
+        shown = traceback.format_exception(type(error), error, own, chain=False)
+        print("".join(shown).rstrip(), file=sys.stderr)
+        return None
 
 
 # ---------------------------------------------------------------- the embedded cluster
@@ -134,13 +153,26 @@ def cluster_start(said: Any) -> int:
     """Start it if it does not run."""
     embedded = embedded_cluster()
     more = {} if said.backoff_base is None else {"backoff_base": said.backoff_base}
+    if more:
+        check_backoff(said.backoff_base, running=embedded.status(home())["running"])
     try:
         path = embedded.start(home(), **more)
     except embedded.StartError as error:
         raise KjnbError(str(error), fix="its log says why") from None
+    except OSError as error:
+        raise no_home(error) from None
     _copy(path, said.kubeconfig)
     print(f"The embedded cluster runs.\n  export KUBECONFIG={said.kubeconfig or path}")
     return DONE
+
+
+def check_backoff(seconds: float, *, running: bool) -> None:
+    """Refuse a back-off that is no time, or that a running cluster would not take up."""
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"--backoff-base must be seconds, more than 0, {seconds:g} was given", fix="--backoff-base 10")
+    if running:
+        what = "the embedded cluster runs already, with the back-off that it was started with"
+        raise UsageError(what, fix=f"kjnb cluster stop, then kjnb cluster start --backoff-base {seconds:g}")
 
 
 def cluster_stop(_: Any) -> int:

@@ -119,8 +119,16 @@ def _load(target: str) -> tuple[Any, str, str]:
         raise ClusterError(
             f"the embedded cluster did not start: {error}", fix="`kjnb cluster status` says more"
         ) from error
+    except OSError as error:
+        raise no_home(error) from error
     loaded, _, namespace = configuration(None, kubeconfig)
     return loaded, LOCAL, namespace
+
+
+def no_home(error: OSError) -> ClusterError:
+    """The embedded cluster has no folder to work in."""
+    what = f"the embedded cluster cannot keep its state in {home()}: {error.strerror or error}"
+    return ClusterError(what, fix="set KJNB_HOME to a folder that you can write to")
 
 
 def embedded_cluster() -> ModuleType:

@@ -19,6 +19,9 @@ KjnbError
 
 from __future__ import annotations
 
+import sys
+import traceback
+from types import TracebackType
 from typing import Any
 
 
@@ -32,6 +35,36 @@ class KjnbError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}\n  -> {self.fix}" if self.fix else self.what
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython asks for this: the caller's own lines and our words, not the way through our code nor what caused it.
+
+        `raise` and `%debug` are not changed by it, nor is a traceback in plain Python.
+        """
+        trace = without_ours(self.__traceback__)
+        shell = sys.modules["IPython"].get_ipython()
+        if shell is None:
+            return "".join(traceback.format_exception(type(self), self, trace, chain=False)).splitlines()
+        hidden, self.__suppress_context__ = self.__suppress_context__, True
+        cause, self.__cause__ = self.__cause__, None
+        try:
+            told: list[str] = shell.InteractiveTB.structured_traceback(type(self), self, trace, tb_offset=0)
+            return told
+        finally:
+            self.__cause__, self.__suppress_context__ = cause, hidden
+
+
+def without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """Copy a traceback without the frames of this package and of IPython."""
+    kept = []
+    while trace is not None:
+        if str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0] not in ("kjnb", "IPython"):
+            kept.append(trace)
+        trace = trace.tb_next
+    copied = None
+    for one in reversed(kept):
+        copied = TracebackType(copied, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return copied
 
 
 class UsageError(KjnbError, ValueError):

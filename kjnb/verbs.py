@@ -37,6 +37,7 @@ class Answer:
 
 def answer(ask: Ask, session: Session) -> Answer:
     """Do what was asked."""
+    __tracebackhide__ = True
     return DO[ask.verb.name](ask, session)
 
 
@@ -136,6 +137,7 @@ def _group(group: str, rows: pd.DataFrame) -> str:
 
 def debug(ask: Ask, session: Session) -> Answer:
     """`debug`: the index runs here; its exception is the caller's, for %debug."""
+    __tracebackhide__ = True
     run, _ = find(ask, session)
     index = ask.index if ask.index is not None else _interesting(run)
     return Answer(f"{run.name}: index {index} ran here without an error.", value=run.debug(index), run=run)

@@ -44,11 +44,9 @@ def run_cell(shell: Any, session: Session, line: str, body: str) -> None:
 
 
 def wait(run: Run, view: Monitor, asked: grammar.CellLine, names: dict[str, Any]) -> None:
-    """Wait for the run, with its last picture drawn before this cell ends."""
+    """Wait for the run, with its last picture drawn before this cell ends. Ctrl-C ends the cell, not the run."""
     try:
         value = run.result()
-    except KeyboardInterrupt:  # the run has said that it goes on
-        return
     finally:
         view.finish()
     if asked.options.result:

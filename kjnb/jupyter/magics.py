@@ -27,6 +27,7 @@ class KjobMagics(Magics):
     @line_magic("kjob")
     def line(self, line: str) -> Any:
         """Do a verb; the help text is put here when the extension is loaded."""
+        __tracebackhide__ = True  # what `debug` raises is the task's: IPython leaves such frames out
         words = _told(grammar.split, line)
         if not words or words[0] in ("-h", "--help"):
             print(grammar.verbs_help("%kjob"))  # noqa: T201 - help is for reading
@@ -37,9 +38,11 @@ class KjobMagics(Magics):
     @cell_magic("kjob")
     def cell(self, line: str, cell: str) -> None:
         """Launch a cell; the help text is put here when the extension is loaded."""
+        __tracebackhide__ = True
         _told(cells.run_cell, self.shell, self.session, line, cell)
 
     def _answer(self, words: list[str]) -> Any:
+        __tracebackhide__ = True
         if words[0] not in grammar.VERBS and words[0] in self.shell.user_ns:
             raise UsageError(f"%kjob has no verb {words[0]!r}", fix=f"a cell over it begins with %%kjob {words[0]}")
         ask = grammar.read_verb(words, "%kjob")
@@ -78,13 +81,17 @@ class _Words:
 
 def _told(function: Any, *args: Any) -> Any:
     """Call it; an error of ours becomes one red line, or keeps its type but shows only its own words."""
+    __tracebackhide__ = True
     try:
         return function(*args)
     except (UsageError, RunNotFound) as error:
         _one_line(error)
     except KjnbError as error:
         words = f"{type(error).__name__}: {phrases.paragraph(error, '%kjob')}"
-        error._render_traceback_ = lambda: words.splitlines()  # type: ignore[attr-defined]  # IPython asks the exception
+        error._render_traceback_ = words.splitlines  # type: ignore[method-assign]  # IPython asks the exception
+        raise
+    except KeyboardInterrupt as error:  # the cell is not done, so Run All stops; where we waited is no news
+        error._render_traceback_ = lambda: ["KeyboardInterrupt"]  # type: ignore[attr-defined]
         raise
 
 

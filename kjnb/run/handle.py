@@ -162,6 +162,7 @@ class Run:
 
     def debug(self, index: int) -> Any:
         """Run one index here, in this process, with its part; its exception is yours, for %debug."""
+        __tracebackhide__ = True
         return self.task.call_locally(self.part(index), self._index(index), self.completions)
 
     # ---- ending it

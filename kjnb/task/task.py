@@ -128,6 +128,7 @@ class Task:
 
     def call_locally(self, part: Any, index: int, completions: int) -> Any:
         """Run the task in this process; tracebacks and %debug show the cell's own lines."""
+        __tracebackhide__ = True
         worker.fill_linecache(self.sources)
         return worker.call(self.load(), part, index, completions)
 

@@ -135,6 +135,7 @@ def _span(path: Path, start: int, length: int) -> bytes:
 
 def call(task: Mapping[str, Any], part: Any, index: int, completions: int) -> Any:
     """Run a task on a part: the function with what it asks for, or the cell as a module of its own."""
+    __tracebackhide__ = True  # in the notebook's `debug`, too, the task's frames come first
     given = {"index": index, "completions": completions}
     if task["kind"] == "cell":
         module = {"__name__": "__main__", "__builtins__": __builtins__, **task["names"], "part": part, **given}

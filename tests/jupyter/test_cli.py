@@ -73,7 +73,9 @@ def home(tmp_path_factory):
         (["cluster", "kubeconfig"], 1, "kjnb cluster start"),
         (["cluster", "stop"], 0, "No embedded cluster runs here"),
         (["stop"], 2, "you have no run yet"),
-        (["use", "nowhere-context"], 2, "nowhere-context"),
+        (["use", "nowhere-context"], 2, "kjnb use local"),
+        (["cluster", "start", "--backoff-base", "-1"], 2, "more than 0, -1 was given"),
+        (["cluster", "start", "--backoff-base", "soon"], 2, "'soon' is not a number"),
     ],
 )
 def test_without_a_cluster(tmp_path, words, code, says):
@@ -96,7 +98,9 @@ def test_without_a_cluster(tmp_path, words, code, says):
         (["logs", "totals", "9"], 2, ["no index 9"]),
         (["failures", "totals"], 0, ["ValueError", "index 3", "carier"]),
         (["result", "totals", "--partial"], 0, ["rows", "145"]),
-        (["result", "totals"], 1, ["1 of 4 indexes have no result"]),
+        (["result", "totals"], 1, ["totals failed: 1 of 4 indexes have no result", "kjnb debug totals 3"]),
+        (["result", "totals", "-o", "/no/such/folder/r.csv"], 2, ["no folder"]),
+        (["cluster", "start", "--backoff-base", "9"], 2, ["runs already", "kjnb cluster stop"]),
         (["debug", "totals", "1"], 0, ["index 1 ran here"]),
         (["status", "nothing-here"], 2, ["nothing-here"]),
         (["stop"], 2, ["does not guess"]),
@@ -155,3 +159,23 @@ def test_ctrl_c_in_watch_only_looks_away(home, tmp_path):
     eventually(lambda: "stopped" in command(home, "status", "slowly").stdout, within=40, every=0.5)
     assert "Deleted slowly" in command(home, "delete", "slowly", "--results").stdout
     assert command(home, "status", "slowly").returncode == 2
+
+
+def test_debug_shows_the_task_s_own_traceback(home):
+    done = subprocess.run(
+        [sys.executable, "-m", "kjnb", "debug", "totals", "3"],
+        env=homes.environment(home), cwd=home.parent, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "Traceback (most recent call last):"
+    assert done.stderr.splitlines()[-1] == "ValueError: carier <b>"
+    assert "in total" in done.stderr
+    assert "/kjnb/" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["list"], ["cluster", "start"]])
+def test_a_home_that_cannot_be(tmp_path, words):
+    (tmp_path / "file").touch()
+    done = command(tmp_path / "file" / "home", *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "set KJNB_HOME to a folder" in done.stderr

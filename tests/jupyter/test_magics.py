@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 from IPython.core.error import UsageError
@@ -269,3 +271,31 @@ def test_an_old_file_is_replaced_by_a_whole_one_only(shell, tmp_path):
     assert kept.read_text() == "old"
     shell.run_line_magic("kjob", f"result mixed-up -o {tmp_path}/r.pkl")
     assert (tmp_path / "r.pkl").stat().st_size
+
+
+def calling(shell, code):
+    """What IPython shows of the exception that some code ends with."""
+    ended = shell.run_cell(code).error_in_exec
+    return "\n".join(ended._render_traceback_())
+
+
+def test_an_error_of_a_call_shows_the_callers_lines_and_no_others(shell, capsys):
+    shell.run_cell("import kjnb\ndef mine():\n    return kjnb.launch(len, flights, partitions=0)")
+    told = calling(shell, "mine()")
+    assert "kjnb.launch(len, flights, partitions=0)" in told
+    assert "partitions must be a whole number" in told
+    assert "kjnb/run" not in told
+    told = calling(shell, "kjnb.use('nowhere')")
+    assert "UsageError" in told
+    assert "ConfigException" not in told
+
+
+def test_debug_shows_the_tasks_frames(shell, capsys):
+    shell.run_cell_magic("kjob", "flights --partitions 1 --cpu 100m --name shown", "part['nothing'] + 1")
+    shell.user_ns["_kjob"].wait(60)
+    capsys.readouterr()
+    shell.run_cell("%kjob debug shown 0")
+    said = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert "part['nothing'] + 1" in said
+    assert "skipping hidden" in said
+    assert "call_locally" not in said
