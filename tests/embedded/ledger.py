@@ -18,6 +18,8 @@ class Ledger:
         self.pods: dict[str, dict] = {}
         self.counted: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self.let_go: set[str] = set()  # stopped by the controller, for nobody's fault
+        self.outside: set[str] = set()  # to be told: those that somebody else asked to stop
+        self.own_end: set[str] = set()  # those that ended before anybody asked them to stop
         self.ended: dict[str, set[str]] = {phase: set() for phase in ("Succeeded", "Failed")}
 
     def take(self, event: Event) -> None:
@@ -67,9 +69,16 @@ class Ledger:
         if kind == "succeeded":
             assert phase(pod) == "Succeeded", pod["status"]
         else:
-            asked = deleting(pod) and (not self._waits_for_the_end() or self.holds("FailureTarget"))
-            assert phase(pod) == "Failed" or (asked and phase(pod) != "Succeeded"), (pod, self.status)
+            assert self._is_failure(pod), (pod, self.status)
         self.counted[kind].add(name)
+
+    def _is_failure(self, pod: dict) -> bool:
+        """By its own end, by somebody's order to stop, or by the end of a Job that fails."""
+        if self._ignored(pod) or phase(pod) == "Succeeded":
+            return False
+        if phase(pod) != "Failed" and self._waits_for_the_end() and not self.holds("FailureTarget"):
+            return False
+        return uid(pod) in self.own_end | self.outside or (deleting(pod) and self.holds("FailureTarget"))
 
     def _waits_for_the_end(self) -> bool:
         return self.job["spec"].get("podReplacementPolicy") == "Failed"
@@ -98,6 +107,8 @@ class Ledger:
         if event.old is not None and tracked(event.old) and (event.type == "DELETED" or not tracked(pod)):
             self._released(event.old, pod, event.type == "DELETED")
         self.pods[name] = pod
+        if terminal(pod) and not deleting(pod):
+            self.own_end.add(name)
         if phase(pod) == "Succeeded":
             self.ended["Succeeded"].add(name)
         elif (phase(pod) == "Failed" or deleting(pod)) and not self._ignored(pod):
