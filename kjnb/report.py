@@ -32,7 +32,7 @@ from kjnb.view.timeline import timeline
 TEMPLATE = Path(__file__).parent / "templates" / "report.ipynb"
 FIGURE = "application/vnd.plotly.v1+json"
 KERNEL = "kjnb-report"
-WIDTH = 1032  # of the page's text, in pixels
+WIDTH = 1080  # of the page's text, in pixels
 SECONDS = 600  # more than any report needs; a hanging kernel must not hang the caller
 
 
