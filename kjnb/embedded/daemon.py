@@ -42,8 +42,9 @@ def start(home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE,
             _end(found, signal.SIGTERM)  # left from before an upgrade, and nothing would be lost
             found = None
         if found is None or not answers(folder, found.port):
+            said_before = _log_size(folder)
             process = _spawn(root, folder, backoff_base, port)
-            _wait_until_ready(folder, process)
+            _wait_until_ready(folder, process, said_before)
     return folder / "kubeconfig"
 
 
@@ -137,7 +138,12 @@ def _spawn(root: Path, folder: Path, backoff_base: float, port: int) -> subproce
         os.close(log)
 
 
-def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:
+def _log_size(folder: Path) -> int:
+    log = folder / "server.log"
+    return log.stat().st_size if log.exists() else 0
+
+
+def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], said_before: int) -> None:
     limit = time.monotonic() + START_SECONDS
     while time.monotonic() < limit and process.poll() is None:
         found = state.announced(folder)
@@ -148,7 +154,7 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.kill()
         process.wait()
-    tail = (folder / "server.log").read_text(errors="replace")[-2000:]
+    tail = (folder / "server.log").read_bytes()[said_before:].decode(errors="replace")[-2000:]
     raise StartError(f"the embedded cluster did not start (its log is {folder / 'server.log'}):\n{tail}")
 
 

@@ -14,6 +14,7 @@ import re
 import resource
 import signal
 import socket
+import sqlite3
 import sys
 import time
 import uuid
@@ -55,12 +56,17 @@ def serve(home: str | None, *, backoff_base: float, port: int) -> int:
     root = state.home_folder(home)
     folder = state.cluster_folder(root)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("tornado.general").addFilter(is_news)
     raise_file_limit()
     with only_one(folder) as alone:
         if not alone:
             LOG.error("another server uses %s", folder)
             return 1
-        return asyncio.run(Cluster(root, folder, backoff_base, port).run())
+        try:
+            return asyncio.run(Cluster(root, folder, backoff_base, port).run())
+        except (OSError, sqlite3.Error) as error:  # a full disk, a folder that is not ours, a port
+            LOG.error("the server cannot go on: %s", error)  # noqa: TRY400 - the sentence says it all
+            return 1
 
 
 @contextlib.contextmanager
@@ -83,6 +89,11 @@ def _locked(handle: int, limit: float) -> bool:
             time.sleep(0.05)
         else:
             return True
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of tornado's belongs into the log: a client that leaves in the middle of its watch does not."""
+    return not record.getMessage().startswith(("error on read: [SSL:", "SSL Error on"))
 
 
 def raise_file_limit() -> None:
@@ -112,9 +123,9 @@ class Cluster:
         loop.add_signal_handler(signal.SIGHUP, self._end, True)
         ensure_objects(self.store, self.root)
         ensure_node(self.store, self.kubelet.node())
+        server = self._listen()  # before anything is started that would have to be ended
         node = loop.create_task(self.kubelet.run(), name="kubelet")
         tasks = start_loops(self.store, clock=now, names=new_suffix, backoff_base=self.backoff_base)
-        server = self._listen()
         self._quiet_collector()
         tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
         for task in (*tasks, node):
@@ -131,6 +142,8 @@ class Cluster:
         server, port = listen(
             self.context, str(made.certificate), str(made.key), self.port or (last.port if last else 0)
         )
+        if self.port not in (0, port):
+            raise OSError(f"port {self.port} of 127.0.0.1 is taken")
         text = credentials.kubeconfig(port, made.certificate.read_bytes(), made.token)
         credentials.write_private(self.folder / "kubeconfig", text.encode())
         state.announce(self.folder, port, self.version, ready=True)
@@ -159,6 +172,9 @@ class Cluster:
             busy = self.context.open_streams or any(is_active(pod) for pod in self.store.list("pods"))
             if busy:
                 self.context.last_request = time.monotonic()
+            if not self.folder.exists():
+                LOG.info("%s was removed: ending", self.folder)
+                self.ended.set()
             if time.monotonic() - self.context.last_request > IDLE_SECONDS:
                 LOG.info("nobody asked anything for a day: ending")
                 self.ended.set()

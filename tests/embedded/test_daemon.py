@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import os
+import pathlib
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -146,6 +150,75 @@ def test_a_server_that_cannot_start_says_why(home, monkeypatch):
     (folder / "objects.sqlite").mkdir()
     with pytest.raises(embedded.StartError, match=r"server\.log"):
         embedded.start(home)
+
+
+def test_a_port_that_is_taken_is_said(home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(embedded.StartError, match=f"port {port} of 127.0.0.1 is taken"):
+            embedded.start(home, port=port)
+    assert processes_of(home) == []
+    embedded.start(home, port=port)
+    assert embedded.status(home)["port"] == port
+
+
+def test_a_port_that_is_taken_meanwhile_is_changed(home):
+    embedded.start(home)
+    port = embedded.status(home)["port"]
+    os.kill(pid_of(home), signal.SIGKILL)
+    eventually(lambda: not embedded.status(home)["running"])
+    with socket.create_server(("127.0.0.1", port)):
+        client = Client(embedded.start(home))
+        assert embedded.status(home)["port"] != port
+        assert client.call("GET", "/version")[0] == 200
+        client.close()
+
+
+def test_a_home_with_a_long_path(home):
+    """A unix socket's name has at most 107 bytes."""
+    long = home / "a-folder-of-a-course" / ("with-a-long-name-" * 8)
+    try:
+        client = Client(embedded.start(long))
+        client.call("POST", JOBS, job("there"))
+        eventually(lambda: client.call("GET", JOBS + "/there")[1]["status"].get("succeeded") == 1)
+        client.close()
+    finally:
+        embedded.stop(long)
+
+
+def test_files_of_an_earlier_boot_are_of_no_matter(home):
+    folder = embedded.start(home).parent
+    embedded.stop(home)
+    earlier = folder.with_name(f"{folder.name[:-8]}00000000")
+    shutil.copytree(folder, earlier, ignore=shutil.ignore_patterns("*.sock"))
+    left = {"pid": 1, "started": 1.0, "port": 1, "version": "0", "ready": True}
+    (folder / "server.json").write_text(json.dumps(left))
+    with socket.socket(socket.AF_UNIX) as stale, contextlib.chdir(folder):
+        pathlib.Path("supervisor.sock").unlink(missing_ok=True)
+        stale.bind("supervisor.sock")  # nobody listens there any more
+    client = Client(embedded.start(home))
+    client.call("POST", JOBS, job("anew"))
+    eventually(lambda: client.call("GET", JOBS + "/anew")[1]["status"].get("succeeded") == 1)
+    client.close()
+
+
+def test_a_client_that_leaves_its_watch_is_no_news(home):
+    folder = embedded.start(home).parent
+    client = Client(embedded.kubeconfig(home))
+    for _ in range(3):
+        stream = client.http.request(
+            "GET", client.url + PODS + "?watch=1", headers=client.headers, preload_content=False
+        )
+        stream.connection.sock.shutdown(socket.SHUT_RDWR)
+        stream.close()
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", embedded.status(home)["port"])) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                plain.recv(100)
+    client.call("POST", MAPS, configmap("after"))
+    client.close()
+    assert "WARNING" not in (folder / "server.log").read_text()
 
 
 def _pretend_an_upgrade(folder):

@@ -112,7 +112,8 @@ class Supervisor:
     def _is_lonely(self) -> bool:
         if self.running or self.peer:
             self.busy_at = time.monotonic()
-        return time.monotonic() - self.busy_at > LONELY_FOR
+            return False
+        return time.monotonic() - self.busy_at > LONELY_FOR or not self.state.exists()
 
     def _look_after(self) -> None:
         """What no event announces: memory without cgroups, zygotes that never get warm, groups still to remove."""
