@@ -169,3 +169,11 @@ def test_a_tuple_that_names_a_column_is_that_column():
 
 def test_numpy_integers_count():
     assert len(partition(frame(10), np.int64(3))) == 3
+
+
+@pytest.mark.parametrize("key", [lambda row: row, len, ["k", print]])
+def test_a_key_that_is_no_name_is_refused(key):
+    with pytest.raises(
+        DataError, match="by: a key is a column's name, a (function|builtin_function_or_method) was given"
+    ):
+        partition(frame(3), by=key)
