@@ -316,8 +316,9 @@ def _run(layout: Layout, attempt: Attempt, about: Mapping[str, Any], task: Mappi
         return _failed(layout, attempt, reason.with_traceback(None), FATAL, sources, rows)
     try:
         won = commit(layout, attempt.index, attempt.uid, kind, content)
-    except OSError as error:
-        return _failed(layout, attempt, error, FAILED, sources, rows)
+    except OSError as error:  # a full disk, a quota, a folder that is gone
+        full = OSError(error.errno, f"the result cannot be stored in {layout.root}: {error.strerror}")
+        return _failed(layout, attempt, full, FAILED, sources, rows)
     return _end(layout, attempt, "succeeded" if won else "superseded", SUCCEEDED, rows)
 
 

@@ -57,7 +57,7 @@ def describe(error: BaseException, sources: Mapping[str, str], src: str, ours: C
     message = _message(error)
     first = message.strip().partition("\n")[0][:100]
     if not isinstance(error, SystemExit | BaseExceptionGroup):  # theirs is a code or a count: it tells them apart
-        first = re.sub(r"(?<!\[Errno )(?:0x[0-9a-f]+|\d+)", "#", first)
+        first = re.sub(r"(?<!\[Errno )(?<!\d)(?:0x[0-9a-f]+|\d+)", "#", first)
     group = f"{type(error).__name__}: {first}" if first else type(error).__name__
     chain = own_frames(error.__cause__ or error.__context__, sources, src)  # how a library came to it is of no use
     shown = "".join(traceback.format_exception(error, chain=bool(chain))) + (f"-> {hint}\n" if hint else "")

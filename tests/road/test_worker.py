@@ -219,8 +219,11 @@ def test_a_full_disk_is_an_error_with_nothing_torn(tmp_path):
         command, cwd=tmp_path / "pod", env=environment(0), preexec_fn=small_files, capture_output=True, text=True
     )
     assert done.returncode == worker.FAILED
-    assert "File too large" in done.stderr
-    assert account(stage)["error"]["type"] == "OSError"
+    told = account(stage)["error"]
+    assert told["type"] == "OSError"
+    assert f"the result cannot be stored in {stage.root}: File too large" in told["message"]
+    assert told["group"].startswith("OSError: [Errno 27] the result cannot be stored")
+    assert done.stderr.splitlines() == [f"OSError: {told['message']}"], "where our code wrote it is no news"
     assert stage.committed() == []
     assert list(Layout(stage.root).results.iterdir()) == []
 
