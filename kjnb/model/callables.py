@@ -28,9 +28,9 @@ NOT_OF_A_CLASS = frozenset(
 )
 
 
-def is_library(name: str | None) -> bool:
+def is_library(name: Any) -> bool:
     """Whether a module is of the standard library or installed: its code is told by name and version."""
-    if not name or name == "__main__":
+    if not isinstance(name, str) or name in ("", "__main__"):  # some compiled types have a descriptor there
         return False
     if name.partition(".")[0] in sys.stdlib_module_names:
         return True
@@ -39,6 +39,22 @@ def is_library(name: str | None) -> bool:
         return False
     file = getattr(module, "__file__", None)
     return file is None or any(f"/{folder}/" in file.replace("\\", "/") for folder in PACKAGES)
+
+
+def in_library(value: types.FunctionType | type) -> bool:
+    """Whether a function or class is what a library has under that name.
+
+    `functools.wraps` gives a user's function a library's name, and factories such as `make_dataclass` give theirs to
+    the classes they make.
+    """
+    if not is_library(value.__module__):
+        return False
+    found: Any = sys.modules.get(value.__module__)
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    if found is value:
+        return True
+    return isinstance(value, type) and not any(isinstance(inner, types.FunctionType) for inner in vars(value).values())
 
 
 def library_version(name: str) -> str:
@@ -62,7 +78,8 @@ def type_name(kind: Any) -> str:
 
 def source_of(value: Any) -> str:
     """The source of a function or module, without its indentation; "" for a lambda, whose line says more than it is."""
-    if getattr(value, "__name__", "") == "<lambda>":
+    value = getattr(value, "__code__", value)  # of a function itself, where it wraps another
+    if getattr(value, "co_name", "") == "<lambda>":
         return ""
     try:
         return textwrap.dedent(inspect.getsource(value))

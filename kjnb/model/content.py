@@ -31,7 +31,7 @@ def parts_of(value: Any) -> Parts | None:
         return index_parts(value)
     if isinstance(value, pd.api.extensions.ExtensionArray):
         return extension_parts(value)
-    return arrow_parts(value) if type(value).__module__.partition(".")[0] == "pyarrow" else None
+    return arrow_parts(value) if str(type(value).__module__).partition(".")[0] == "pyarrow" else None
 
 
 def array_parts(value: Any) -> Parts:

@@ -145,7 +145,7 @@ def mapping(walk: Walk, value: Any) -> bytes:
 
 def function(walk: Walk, value: Any) -> bytes:
     """A function: a library's by name, the user's by source and all that it uses."""
-    if callables.is_library(value.__module__):
+    if callables.in_library(value):
         return join("library", callables.library_name(value).encode())
     source = callables.source_of(value)
     body = join("source", source.encode()) if source else walk.of(value.__code__)
@@ -178,7 +178,7 @@ def cell(walk: Walk, value: Any) -> bytes:
 
 def class_(walk: Walk, value: Any) -> bytes:
     """A class: a library's by name, the user's by bases and attributes."""
-    if callables.is_library(value.__module__):
+    if callables.in_library(value):
         return join("library", callables.library_name(value).encode())
     inner = walk.attributes(callables.class_attributes(value))
     return join("class", value.__qualname__.encode(), walk.all("bases", value.__bases__), walk.of(type(value)), inner)

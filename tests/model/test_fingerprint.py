@@ -351,3 +351,50 @@ def test_a_run_is_its_task_parts_plan_and_spec():
         fingerprint("t", "p", plan, JobSpec(seed=1)),
     ]
     assert len({base, *others}) == 6
+
+
+def named_as(other, add):
+    @functools.wraps(other)
+    def wrapped(part):
+        return add
+
+    return wrapped
+
+
+def test_what_has_a_librarys_name_is_not_the_librarys():
+    assert digest(named_as(np.mean, 1)) != digest(named_as(np.mean, 2))
+    assert digest(named_as(np.mean, 1)) == digest(named_as(np.mean, 1))
+    made = [dataclasses.make_dataclass("Made", [field]) for field in ("a", "b", "b")]
+    assert digest(made[0]) != digest(made[1])
+    assert digest(made[1]) == digest(made[2])
+    assert digest(types.FunctionType) != digest(types.MethodType)
+
+
+def test_a_wrapper_counts_with_its_own_source():
+    def twice(inner):
+        @functools.wraps(inner)
+        def wrapper(part):
+            return inner(part) * 2
+
+        return wrapper
+
+    def thrice(inner):
+        @functools.wraps(inner)
+        def wrapper(part):
+            return inner(part) * 3
+
+        return wrapper
+
+    def task(part):
+        return part
+
+    assert len({digest(task), digest(twice(task)), digest(thrice(task))}) == 3
+
+
+def test_a_type_whose_module_is_no_text():
+    class Odd:
+        __slots__ = ("value",)
+
+    Odd.__module__ = Odd.value  # as some compiled types have it
+    assert digest(Odd) == digest(Odd)
+    assert isinstance(digest(Odd()), str)
