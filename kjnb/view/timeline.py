@@ -130,14 +130,15 @@ def throughput(succeeded: Floats, begun: float | None, end: float, typical: floa
 def time_left(state: RunState, now: float, rate: float | None, typical: float | None) -> float | None:
     """Seconds until nothing is left: at the recent rate, else from durations and parallelism.
 
-    Never less than the last index to start still needs, if it takes as long as the others.
+    Never less than the last index to start still needs, if it takes as long as the others, or as those that run now.
     """
     if state.over or state.suspended or typical is None:
         return None
     counts = state.counts
     left = state.completions - counts[State.SUCCEEDED] - counts[State.FAILED] - counts[State.LOST]
     slots = max(1, min(left, state.parallelism or counts[State.RUNNING]))
-    guess = left / rate if rate else typical * -(-left // slots)
-    started = state.started[state.states == State.RUNNING]
-    latest = np.fmax.reduce(started, initial=-np.inf) if left == len(started) else now
-    return max(guess, typical - max(0.0, now - float(latest)))
+    started = state.started[(state.states == State.RUNNING) & ~np.isnan(state.started)]
+    ages = np.maximum(0.0, now - started)
+    pace = max(typical, float(np.mean(ages))) if len(ages) else typical
+    guess = left / rate if rate else pace * -(-left // slots)
+    return max(guess, typical - float(np.min(ages)) if left == len(ages) > 0 else typical)

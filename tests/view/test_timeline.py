@@ -71,6 +71,14 @@ def test_a_run_of_a_second_and_one_of_hours_have_their_throughput():
         assert line.eta == pytest.approx(36_000, rel=0.35)
 
 
+def test_a_run_whose_indexes_take_longer_than_before_says_so():
+    quick = [account(i, "succeeded", start=START, end=START + 0.1) for i in range(8)]
+    slow = [pod(i, "Running", created=START, started=START) for i in (8, 9)]
+    line = timeline(run(24, job(parallelism=2), *quick, *slow), START + 60)
+    assert (line.throughput, line.eta) == (None, 60 * 8)
+    assert timeline(run(9, job(failed="8"), *quick), START + 60).eta == pytest.approx(0.1)  # all ended, the Job has not
+
+
 def test_the_last_index_needs_as_long_as_the_others():
     facts = [account(i, "succeeded", start=START, end=START + 50 + i / 10) for i in range(99)]
     last = pod(99, "Running", created=START + 55, started=START + 55)
