@@ -380,6 +380,17 @@ def test_the_success_policy_ends_the_job_without_counting_the_rest():
     assert "failed" not in second.status
 
 
+@pytest.mark.parametrize("flags", ["unbound", "unbound/free"])
+def test_no_job_is_complete_before_its_last_pod_was_stopped(flags):
+    met = [{"type": "SuccessCriteriaMet", "status": "True", "reason": "SuccessPolicy", "message": "m"}]
+    status = {"startTime": LONG_AGO, "completedIndexes": "0", "succeeded": 1, "conditions": met}
+    a_job = job(3, 3, successPolicy={"rules": [{"succeededIndexes": "0"}]}, status=status)
+    # stopped after the condition was stored and before the pod was deleted
+    first = plan(a_job, f"1:Pending/{flags}")
+    assert (names(first.delete), len(conditions(first)), first.requeue_after) == (["pod-0"], 1, 0)
+    assert conditions(plan(stored(a_job, first)))[1][0] == "Complete"
+
+
 def test_after_success_no_failure_rule_is_looked_at():
     met = [{"type": "SuccessCriteriaMet", "status": "True", "reason": "SuccessPolicy", "message": "m"}]
     a_job = job(3, 3, backoffLimit=0, status={"startTime": LONG_AGO, "conditions": met})

@@ -149,14 +149,14 @@ def _ending(view: View, verdict: Verdict, now: float) -> Plan:
     decided = conditions.holding(known, verdict.kind) is not None
     status = _status(view, counting, active=len(waiting), ready=0, stopping=doomed, now=now)
     events = tuple(_deleted(pod) for pod in doomed)
-    over = decided and not waiting and not status["terminating"] and not status["uncountedTerminatedPods"]
+    over = decided and not view.active and not status["terminating"] and not status["uncountedTerminatedPods"]
     if over:
         events += (_last_word(verdict),)
         if verdict.ending == "succeeded":
             status["completionTime"] = stamp(now)
     kind = conditions.TERMINAL[verdict.kind] if over else verdict.kind
     status["conditions"] = conditions.with_status(known, kind, "True", verdict.reason, verdict.message, now)
-    again = over or not decided or bool(counting.release or waiting)
+    again = over or not decided or bool(counting.release or view.active)
     stop, delete = (doomed, ()) if verdict.ending == "failed" else ((), doomed)
     return Plan((), stop, status, counting.release, delete, events, 0.0 if again else None)
 
