@@ -116,9 +116,7 @@ def _load(target: str) -> tuple[Any, str, str]:
     try:
         kubeconfig = embedded.start(home())
     except embedded.StartError as error:
-        raise ClusterError(
-            f"the embedded cluster did not start: {error}", fix="`kjnb cluster status` says more"
-        ) from error
+        raise ClusterError(str(error), fix="`kjnb cluster status` says more") from error
     except OSError as error:
         raise no_home(error) from error
     loaded, _, namespace = configuration(None, kubeconfig)

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import ssl
 import subprocess
@@ -23,6 +24,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 60.0
 BACKOFF_BASE = 1.0  # a laptop's user is there and waits; Kubernetes' own base is 10 s
 PRIVATE = 0o077
+FULL = 1 << 20  # bytes; with less than that a server cannot begin
 
 
 class StartError(RuntimeError):
@@ -30,12 +32,12 @@ class StartError(RuntimeError):
 
 
 def start(home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE, port: int = 0) -> Path:
-    """The path of the kubeconfig of a running cluster; started when there is none. StartError.
+    """The path of the kubeconfig of a running cluster; started when there is none. StartError, OSError.
 
     The server is a process of its own session: it outlives whoever started it, until `stop` or a day without any use.
     """
     root = state.home_folder(home)
-    folder = state.cluster_folder(root)
+    folder = state.made_folder(root)
     with locked(folder / "start.lock"):
         found = state.running(folder)
         if found is not None and found.version != state.own_version() and not busy(folder, found.port):
@@ -56,6 +58,8 @@ def stop(home: str | Path | None = None, *, keep_pods: bool = False) -> bool:
     from kjnb.embedded.node.supervision import end_supervisor  # costs a start nothing
 
     folder = state.cluster_folder(state.home_folder(home))
+    if not folder.is_dir():
+        return False
     with locked(folder / "start.lock"):
         found = state.running(folder)
         if found is not None:
@@ -154,8 +158,10 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], said_befor
     if process.poll() is None:
         process.kill()
         process.wait()
-    tail = (folder / "server.log").read_bytes()[said_before:].decode(errors="replace")[-2000:]
-    raise StartError(f"the embedded cluster did not start (its log is {folder / 'server.log'}):\n{tail}")
+    said = (folder / "server.log").read_bytes()[said_before:].decode(errors="replace")[-2000:]
+    full = shutil.disk_usage(folder).free < FULL
+    why = f"no space is left in {folder}" if full else f"it said (in {folder / 'server.log'}):\n{said}"
+    raise StartError(f"the embedded cluster did not start: {why}")
 
 
 def _end(found: state.Server, number: signal.Signals) -> None:

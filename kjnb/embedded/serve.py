@@ -54,7 +54,7 @@ def new_uid() -> str:
 def serve(home: str | None, *, backoff_base: float, port: int) -> int:
     """Serve until SIGTERM (ends the pods, too), SIGHUP (leaves them to the next server) or a day without any use."""
     root = state.home_folder(home)
-    folder = state.cluster_folder(root)
+    folder = state.made_folder(root)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("tornado.general").addFilter(is_news)
     raise_file_limit()

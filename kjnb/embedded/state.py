@@ -49,9 +49,14 @@ def boot_id() -> str:
 
 
 def cluster_folder(home: Path) -> Path:
-    """This host's and boot's folder, made with mode 0700."""
+    """This host's and boot's folder; it may not be there."""
     host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()) or "host"
-    folder = home / "cluster" / f"{host}-{boot_id()[:8]}"
+    return home / "cluster" / f"{host}-{boot_id()[:8]}"
+
+
+def made_folder(home: Path) -> Path:
+    """This host's and boot's folder, made with mode 0700. OSError."""
+    folder = cluster_folder(home)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     return folder

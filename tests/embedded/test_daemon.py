@@ -147,7 +147,7 @@ def test_a_proxy_is_never_asked(home, monkeypatch):
 
 def test_a_server_that_cannot_start_says_why(home, monkeypatch):
     folder = embedded.kubeconfig(home).parent
-    (folder / "objects.sqlite").mkdir()
+    (folder / "objects.sqlite").mkdir(parents=True)
     with pytest.raises(embedded.StartError, match=r"server\.log"):
         embedded.start(home)
 
@@ -172,6 +172,20 @@ def test_a_port_that_is_taken_meanwhile_is_changed(home):
         assert embedded.status(home)["port"] != port
         assert client.call("GET", "/version")[0] == 200
         client.close()
+
+
+def test_asking_makes_no_folder(home):
+    assert embedded.status(home / "new")["running"] is False
+    assert embedded.stop(home / "new") is False
+    assert not (home / "new").exists()
+
+
+def test_a_home_that_is_no_folder(home):
+    (home / "file").touch()
+    with pytest.raises(OSError, match="Not a directory"):
+        embedded.start(home / "file")
+    assert embedded.status(home / "file")["running"] is False
+    assert embedded.stop(home / "file") is False
 
 
 def test_a_home_with_a_long_path(home):
