@@ -161,8 +161,7 @@ def delete(ask: Ask, session: Session) -> Answer:
     gone = run.delete(results=ask.options.results)
     session.last_run = None
     if ask.options.results:
-        count, size = gone if isinstance(gone, tuple) else (run.completions, 0)
-        return Answer(f"Deleted {run.name} with {count} results ({size:,} bytes).")
+        return Answer(f"Deleted {run.name} with {gone.results:,} results ({gone.bytes:,} bytes).")
     return Answer(f"Deleted {run.name}'s Jobs and pods; its results stay in {run.stage.root}.")
 
 

@@ -15,7 +15,7 @@ UNTOLD = {
     "lost": "it ended without an error and without a result",
     "queued": "it was not run",
     "starting": "it was not run",
-    "running": "it was stopped",
+    "stopped": "it was stopped",
     "retrying": "it was not tried again",
 }
 SIGNALS = {137: "killed (SIGKILL)", 143: "stopped (SIGTERM)", 139: "crashed (SIGSEGV)", 134: "crashed (SIGABRT)"}

@@ -36,13 +36,14 @@ LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "n
 
 
 class Deleted(NamedTuple):
-    """What `delete` took away: how many results, and how many bytes; (0, 0) when the stage was kept."""
+    """What `delete` took away: how many results, and how many bytes; (0, 0) when the stage was `kept`."""
 
     results: int
     bytes: int
+    kept: bool = False
 
     def __repr__(self) -> str:
-        if not self.results and not self.bytes:
+        if self.kept:
             return "deleted the Jobs and their pods; the results are kept"
         return f"deleted everything, with {self.results:,} results ({size_text(self.bytes)})"
 
@@ -204,7 +205,7 @@ class Run:
             self._mark(deleted=self.now())
             self.cluster = None
             self.follower = Follower(self.stage, None, gone=True)
-            return Deleted(0, 0)
+            return Deleted(0, 0, kept=True)
         registry.leave(self._entry())
         return Deleted(*self.stage.delete()) if self.stage.exists() else Deleted(0, 0)
 

@@ -75,7 +75,8 @@ def save_logs(stage: Stage, cluster: Cluster | None, facts: Json) -> None:
 def failures(stage: Stage, cluster: Cluster | None, facts: Json, state: RunState) -> Iterator[failed.Failure]:
     """Tell of every index with a failed attempt and no result; of every one without a result once the run is over."""
     done = set(stage.committed())
-    accounts = _by_index(a for a in stage.attempts(lambda i: i not in done) if a["outcome"] == "failed")
+    ours = ("failed", "terminated")
+    accounts = _by_index(a for a in stage.attempts(lambda i: i not in done) if a["outcome"] in ours)
     here = pods(cluster, facts, fields="status.phase=Failed")
     seen = {p.uid: p for p in [*recorded_pods(stage, lambda i: i not in done), *here]}
     ended = _by_index(p._asdict() for p in seen.values() if p.phase == "Failed")
@@ -95,6 +96,7 @@ def _failure(stage: Stage, index: int, tries: int, told: list[Json], lost: list[
         account = next((a for a in told if a["attempt"] == pod["uid"]), account if not pod["finished"] else None)
     uid = pod["uid"] if pod else account["attempt"] if account else ""
     tries = max(tries, len({*(a["attempt"] for a in told), *(p["uid"] for p in lost)}))
+    how = "stopped" if tries and how in ("queued", "starting", "running") else how
     return failed.row(index, tries, account, pod, stage.log(index, uid) if uid else None, how)
 
 

@@ -12,6 +12,7 @@ import glob
 import json
 import os
 import py_compile
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -260,9 +261,15 @@ class Stage:
             number += 1
 
     def delete(self) -> tuple[int, int]:
-        """Remove everything; returns how many results, and how many bytes of results, that were."""
-        results = [self.commit(index) or {} for index in self.committed()]
-        shutil.rmtree(self.root, ignore_errors=False)
+        """Remove everything; returns how many results, and how many bytes of results, that were.
+
+        The folder is renamed first, so that a pod which still writes finds nothing instead of filling it again.
+        """
+        gone = self.root.with_name(f".{self.root.name}.{secrets.token_hex(4)}")
+        with self._errors("cannot be deleted"):
+            results = [self.commit(index) or {} for index in self.committed()]
+            os.replace(self.root, gone)
+            shutil.rmtree(gone)
         return len(results), sum(int(claim.get("length", 0)) for claim in results)
 
     # ------------------------------------------------------------ trust and errors

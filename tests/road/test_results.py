@@ -94,6 +94,29 @@ def test_a_hundred_indexes_draw_different_numbers_and_the_same_again(cluster):
     assert not set(first["number"]) & set(other["number"])
 
 
+def test_forked_and_started_pods_draw_alike(cluster):
+    """A pod that sets TZ cannot be forked from a warm process: it is started whole, and must not differ."""
+
+    def draw(part):
+        import os
+        import pathlib
+        import random
+
+        parent = pathlib.Path(f"/proc/{os.getppid()}/cmdline").read_text()
+        return {"one": np.random.rand(), "two": random.random(), "row": part.sample(1)["x"].iloc[0], "parent": parent}
+
+    frame = pd.DataFrame({"x": range(100)})
+    forked, started = (
+        kjnb.launch(draw, frame, partitions=4, seed=5, env=env, cluster=cluster).result(timeout=60)
+        for env in ({}, {"TZ": "UTC"})
+    )
+    if cluster.target == "local":
+        assert "zygote" in forked["parent"].iloc[0]
+        assert "zygote" not in started["parent"].iloc[0]
+    pd.testing.assert_frame_equal(forked.drop(columns="parent"), started.drop(columns="parent"))
+    assert forked["one"].nunique() == 4
+
+
 def test_unset_numbers_are_chosen_and_said(flights, cluster):
     run = kjnb.launch(len, flights, name="chosen", cluster=cluster)
     assert run.result(timeout=60).sum() == 400
