@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from kjnb.embedded.api.deletion import request_deletion
-from kjnb.embedded.controllers.job_pods import deleting, tracked, uid
+from kjnb.embedded.controllers.job_pods import active, deleting, tracked, uid
 from tests.embedded.job_words import job
 from tests.embedded.ledger import IGNORED_CODE, Ledger
 from tests.embedded.simulation import Simulation
@@ -17,7 +17,7 @@ from tests.rounds import rounds
 
 
 class JobMachine(RuleBasedStateMachine):
-    """An Indexed Job with up to eight indexes."""
+    """A Job of up to eight completions, with indexes or without, or a work queue."""
 
     @initialize(
         completions=st.integers(1, 8),
@@ -27,8 +27,9 @@ class JobMachine(RuleBasedStateMachine):
         indexed=st.booleans(),
         ignore=st.booleans(),
         enough=st.sampled_from([None, None, 1, 3]),
+        queue=st.booleans(),
     )
-    def begin(self, completions, parallelism, per_index, limit, indexed, ignore, enough):
+    def begin(self, completions, parallelism, per_index, limit, indexed, ignore, enough, queue):
         self.simulation = Simulation(base=1.0)
         budget = {"backoffLimitPerIndex": per_index} if indexed and per_index is not None else {"backoffLimit": limit}
         budget["completionMode"] = "Indexed" if indexed else "NonIndexed"
@@ -39,6 +40,8 @@ class JobMachine(RuleBasedStateMachine):
             budget["successPolicy"] = {"rules": [{"succeededCount": enough}]}
         self.completions = completions
         self.enough = enough if "successPolicy" in budget else completions
+        if queue and not indexed:
+            completions, self.enough = None, 1
         self.simulation.seen = []
         self.ledger = Ledger()
         self.simulation.store.create("jobs", job(completions, parallelism, **budget))
@@ -108,7 +111,7 @@ class JobMachine(RuleBasedStateMachine):
             raise AssertionError(f"no end in 1,000 seconds: {self.simulation.job()}")
         for _ in range(5):
             self.simulation.step(0.5)
-        assert not any(tracked(pod) for pod in self.simulation.pods())
+        assert not any(tracked(pod) or active(pod) for pod in self.simulation.pods())
         self.simulation.commit()
         self.every_pod_is_counted_once()
         status = self.status()
