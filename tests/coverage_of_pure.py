@@ -9,10 +9,31 @@ import tempfile
 ROOT = pathlib.Path(__file__).parents[1]
 CONTROLLERS = ["indexes", "backoff", "conditions", "failure_policy", "success_policy", "job_controller", "job_counting"]
 CONTROLLERS += ["job_pods", "job_scale", "job_view", "pod_template", "scheduler"]
-API = ["selectors", "patches", "answers", "tables", "routes", "timestamps"]
+API = [
+    "answers",
+    "defaults",
+    "discovery",
+    "paging",
+    "patches",
+    "protobuf",
+    "quantity",
+    "resources",
+    "reviews",
+    "routes",
+]
+API += [
+    "schema",
+    "selectors",
+    "strategy",
+    "tables",
+    "timestamps",
+    *(f"validation/{name}" for name in ("core", "errors", "job", "meta", "pod", "pod_object", "policies")),
+]
+NODE = ["lifecycle", "pod_env", "pod_status"]
 PURE = ["kjnb/model/*", "kjnb/view/*"]
 PURE += [f"kjnb/embedded/controllers/{name}.py" for name in CONTROLLERS]
 PURE += [f"kjnb/embedded/api/{name}.py" for name in API]
+PURE += [f"kjnb/embedded/node/{name}.py" for name in NODE]
 
 
 def main() -> int:

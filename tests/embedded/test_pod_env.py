@@ -71,11 +71,13 @@ def test_every_source() -> None:
             {"name": "OPTIONAL", "valueFrom": {"configMapKeyRef": {"name": "no", "key": "k", "optional": True}}},
             {"name": "MIB", "valueFrom": {"resourceFieldRef": {"resource": "requests.memory", "divisor": "1Mi"}}},
             {"name": "ALL", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}},
+            {"name": "AS_LIMIT", "valueFrom": {"resourceFieldRef": {"resource": "requests.cpu", "divisor": "1m"}}},
+            {"name": "NO_KEY", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "no", "optional": True}}},
         ],
     }
     assert env(container) == {
         "CM_colour": "blue", "CM_size": "7", "token": "t0p", "CONFIGMAPKEYREF": "blue", "SECRETKEYREF": "t0p",
-        "FIELDREF": "team", "RESOURCEFIELDREF": "2", "MIB": "64", "ALL": "1024",
+        "FIELDREF": "team", "RESOURCEFIELDREF": "2", "MIB": "64", "ALL": "1024", "AS_LIMIT": "1500",
     }  # fmt: skip
 
 
@@ -90,6 +92,10 @@ def test_every_source() -> None:
         (
             {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "k"}}}]},
             "couldn't find key k in ConfigMap team/cm",
+        ),
+        (
+            {"env": [{"name": "A", "valueFrom": {"fileKeyRef": {}}}]},
+            "a variable's source is not known here: fileKeyRef",
         ),
     ],
 )

@@ -20,10 +20,8 @@ JSON_TYPES: dict[str, Object] = {
     "int": {"type": "integer", "format": "int32"},
     "long": {"type": "integer", "format": "int64"},
     "time": {"type": "string", "format": "date-time"},
-    "bytes": {"type": "string", "format": "byte"},
     "map": {"type": "object", "additionalProperties": {"type": "string"}},
     "qtys": {"type": "object", "additionalProperties": {"type": "string"}},
-    "intstr": {"oneOf": [{"type": "integer"}, {"type": "string"}]},
     "any": {},
 }
 

@@ -1,7 +1,7 @@
 """PURE: which fields the served kinds have, in a compact notation, and documents held against it.
 
 A line of `FIELDS` is a type, its words are `name:type`. Types: `str` (dropped when empty, as Go's omitempty does),
-`str!` (kept when empty), `bool` (dropped when false), `bool!`, `int`, `long`, `qty`, `time`, `any`, `bytes`, `intstr`,
+`str!` (kept when empty), `bool` (dropped when false), `bool!`, `int`, `long`, `qty`, `time`, `any`,
 `map` (of text), `qtys` (of quantities), the name of another type, or `[T]` for a list. `[T]@key` is merged by that key
 in a strategic merge patch, `[str]@` by value. A field that is not here is unknown to the server: it is dropped with a
 warning, or refused when the client asks for strictness.
@@ -148,15 +148,9 @@ def _quantities(value: Any, place: str, owner: str) -> Any:
     return {name: _quantity(inner, f"{place}.{name}", owner) for name, inner in value.items()} or None
 
 
-def _int_or_text(value: Any, place: str, owner: str) -> Any:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise mismatch(value, "intstr.IntOrString", place, owner)
-    return value
-
-
 CHECKS: dict[str, Callable[[Any, str, str], Any]] = {
-    "str": _text, "time": _text, "bytes": _text, "bool": _flag, "int": _number(32), "long": _number(64),
-    "qty": _quantity, "map": _map, "qtys": _quantities, "intstr": _int_or_text,
+    "str": _text, "time": _text, "bool": _flag, "int": _number(32), "long": _number(64),
+    "qty": _quantity, "map": _map, "qtys": _quantities,
     "any": lambda value, _place, _owner: value,
 }  # fmt: skip
 

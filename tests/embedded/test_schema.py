@@ -1,0 +1,71 @@
+"""Documents held against the kinds: what is unknown, what is empty, what is of another type."""
+
+from __future__ import annotations
+
+import pytest
+
+from kjnb.embedded.api import schema
+
+
+def read_job(**spec):
+    return schema.read("Job", {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}, "spec": spec})
+
+
+def pod(**more):
+    return {"template": {"spec": {"containers": [{"name": "c", **more}]}}}
+
+
+def test_unknown_fields_are_dropped_and_named():
+    document, unknown = read_job(completions=2, colour="blue", **pod(imge="x"))
+    assert unknown == ["spec.colour", "spec.template.spec.containers[0].imge"]
+    assert document["spec"] == {"completions": 2, **pod()}
+
+
+def test_null_and_empty_values_are_dropped_as_go_drops_them():
+    document, unknown = read_job(
+        completions=None, manualSelector=None, **pod(args=[], env=None, workingDir="", stdin=False, command=["x"])
+    )
+    assert unknown == []
+    assert document["spec"]["template"] == pod(command=["x"])["template"]
+    assert set(document["spec"]) == {"template"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"completions": "3"}, "cannot unmarshal string into Go struct field JobSpec.spec.completions of type int32"),
+        ({"completions": True}, "cannot unmarshal bool into"),
+        ({"completions": 2**31}, "cannot unmarshal number 2147483648 into"),
+        ({"suspend": "yes"}, "cannot unmarshal string into Go struct field JobSpec.spec.suspend of type bool"),
+        ({"completionMode": 1}, "cannot unmarshal number 1 into"),
+        ({"template": []}, "cannot unmarshal array into"),
+        ({"template": {"spec": {"containers": {}}}}, "cannot unmarshal object into"),
+        ({"template": {"metadata": {"labels": []}}}, "cannot unmarshal array into"),
+        ({"template": {"metadata": {"labels": {"a": 1}}}}, "cannot unmarshal number 1 into"),
+        (pod(resources={"limits": []}), "of type v1.ResourceList"),
+        (pod(resources={"limits": {"cpu": True}}), "of type resource.Quantity"),
+        (pod(resources={"limits": {"cpu": "much"}}), "quantities must match"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_in_gos_words(spec, words):
+    with pytest.raises(schema.Mismatch) as refused:
+        read_job(**spec)
+    assert words in str(refused.value)
+
+
+def test_amounts_are_kept_in_their_canonical_form():
+    document, _ = read_job(**pod(resources={"limits": {"cpu": "0.5", "memory": "1024Mi"}, "requests": {}}))
+    limits = document["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert limits == {"limits": {"cpu": "500m", "memory": "1Gi"}}
+
+
+def test_labels_without_a_value_are_empty():
+    document, _ = read_job(template={"metadata": {"labels": {"a": None}, "annotations": {}}})
+    assert document["spec"]["template"]["metadata"] == {"labels": {"a": ""}}
+
+
+def test_how_lists_are_merged():
+    assert schema.shape("PodSpec", "containers") == ("Container", "name")
+    assert schema.shape("Container", "args") == ("str", None)
+    assert schema.shape("Container", "colour") == ("any", None)
+    assert schema.fields("str") == {}

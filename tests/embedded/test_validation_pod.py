@@ -1,0 +1,178 @@
+"""What the API server refuses of a pod's spec and of metadata, field by field."""
+
+from __future__ import annotations
+
+import pytest
+
+from kjnb.embedded.api.validation import core, meta, pod_object
+from tests.embedded.refusals import GONE, a_pod, changed, refused, said
+
+POD = a_pod()
+MAIN = "spec.containers.0"
+AT = "spec.containers[0]"
+VOLUMES = [{"name": "v", "emptyDir": {}}]
+MOUNTED = changed(changed(POD, "spec.volumes", VOLUMES), f"{MAIN}.volumeMounts", [{"name": "v", "mountPath": "/v"}])
+FROM = "valueFrom"
+
+
+def from_source(**sources):
+    return [{"name": "A", FROM: sources}]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("spec.restartPolicy", "Sometimes", [("spec.restartPolicy", "NotSupported")]),
+        ("spec.containers", [], [("spec.containers", "Required")]),
+        ("spec.dnsPolicy", "Mine", [("spec.dnsPolicy", "NotSupported")]),
+        ("spec.activeDeadlineSeconds", 0, [("spec.activeDeadlineSeconds", "Invalid")]),
+        ("spec.hostname", "a.b", [("spec.hostname", "Invalid")]),
+        ("spec.nodeSelector", {"a": "b c"}, [("spec.nodeSelector", "Invalid")]),
+        ("spec.volumes", [*VOLUMES, *VOLUMES], [("spec.volumes[1].name", "Duplicate")]),
+        ("spec.volumes", [{"emptyDir": {}}], [("spec.volumes[0].name", "Required")]),
+        (f"{MAIN}.name", "Main", [(f"{AT}.name", "Invalid")]),
+        (f"{MAIN}.name", GONE, [(f"{AT}.name", "Required")]),
+        ("spec.initContainers", POD["spec"]["containers"], [("spec.initContainers[0].name", "Duplicate")]),
+        (f"{MAIN}.image", GONE, [(f"{AT}.image", "Required")]),
+        (f"{MAIN}.image", " busybox", [(f"{AT}.image", "Invalid")]),
+        (f"{MAIN}.imagePullPolicy", "Often", [(f"{AT}.imagePullPolicy", "NotSupported")]),
+        (f"{MAIN}.terminationMessagePolicy", "Mail", [(f"{AT}.terminationMessagePolicy", "NotSupported")]),
+        (f"{MAIN}.env", [{"value": "x"}], [(f"{AT}.env[0].name", "Required")]),
+        (f"{MAIN}.env", [{"name": "A=B"}], [(f"{AT}.env[0].name", "Invalid")]),
+        (f"{MAIN}.env", [{"name": "A", "value": "x"}], []),
+        (f"{MAIN}.env", from_source(), [(f"{AT}.env[0].{FROM}", "Invalid")]),
+        (f"{MAIN}.env", from_source(fieldRef={"fieldPath": "metadata.name"}), []),
+        (f"{MAIN}.env", from_source(fieldRef={"fieldPath": "metadata.labels['a']"}), []),
+        (f"{MAIN}.env", from_source(fieldRef={}), [(f"{AT}.env[0].{FROM}.fieldRef.fieldPath", "Required")]),
+        (
+            f"{MAIN}.env",
+            from_source(fieldRef={"fieldPath": "x"}),
+            [(f"{AT}.env[0].{FROM}.fieldRef.fieldPath", "Invalid")],
+        ),
+        (
+            f"{MAIN}.env",
+            from_source(secretKeyRef={"name": "s"}),
+            [(f"{AT}.env[0].{FROM}.secretKeyRef.key", "Required")],
+        ),
+        (
+            f"{MAIN}.env",
+            [{"name": "A", "value": "x", FROM: {"configMapKeyRef": {"key": "k"}}}],
+            [(f"{AT}.env[0].{FROM}", "Invalid")],
+        ),
+        (
+            f"{MAIN}.env",
+            from_source(configMapKeyRef={"key": "k"}, secretKeyRef={"key": "k"}),
+            [(f"{AT}.env[0].{FROM}", "Invalid")],
+        ),
+        (f"{MAIN}.resources", {"limits": {"cpu": "-1"}}, [(f"{AT}.resources.limits[cpu]", "Invalid")]),
+        (
+            f"{MAIN}.resources",
+            {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}},
+            [(f"{AT}.resources.requests", "Invalid")],
+        ),
+        (f"{MAIN}.resources", {"limits": {"cpu": "1"}, "requests": {"memory": "2"}}, []),
+    ],
+)
+def test_a_pod_is_refused(path, value, expected):
+    assert refused(pod_object.pod_object, POD, path, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("mount", "expected"),
+    [
+        ({"mountPath": "/w"}, [("name", "Required")]),
+        ({"name": "other", "mountPath": "/w"}, [("name", "NotFound")]),
+        ({"name": "v"}, [("mountPath", "Required")]),
+        ({"name": "v", "mountPath": "/v"}, [("mountPath", "Invalid")]),
+        ({"name": "v", "mountPath": "/w", "subPath": "/abs"}, [("subPath", "Invalid")]),
+        ({"name": "v", "mountPath": "/w", "subPath": "a/../b"}, [("subPath", "Invalid")]),
+        ({"name": "v", "mountPath": "/w", "subPath": "a", "subPathExpr": "b"}, [("subPathExpr", "Invalid")]),
+        ({"name": "v", "mountPath": "/w", "subPath": "a..b"}, []),
+    ],
+)
+def test_a_mount_is_refused(mount, expected):
+    both = [MOUNTED["spec"]["containers"][0]["volumeMounts"][0], mount]
+    at = f"{AT}.volumeMounts[1]"
+    assert refused(pod_object.pod_object, MOUNTED, f"{MAIN}.volumeMounts", both) == [
+        (f"{at}.{part}", why) for part, why in expected
+    ]
+
+
+def test_what_of_a_pod_may_change():
+    assert pod_object.pod_update(changed(POD, f"{MAIN}.image", "other:2"), POD) == []
+    assert pod_object.pod_update(changed(POD, "spec.activeDeadlineSeconds", 5), POD) == []
+    assert said(pod_object.pod_update(changed(POD, f"{MAIN}.command", ["sh"]), POD)) == [("spec", "Forbidden")]
+
+
+OWNER = {"apiVersion": "v1", "kind": "Job", "name": "j", "uid": "u", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"name": "a.b-c"}, []),
+        ({}, [("metadata.name", "Required")]),
+        ({"name": "a" * 254}, [("metadata.name", "Invalid")]),
+        ({"name": "a", "labels": {"": "x"}}, [("metadata.labels", "Invalid")] * 2),
+        ({"name": "a", "labels": {"/x": "x"}}, [("metadata.labels", "Invalid")]),
+        ({"name": "a", "labels": {"UP/x": "x"}}, [("metadata.labels", "Invalid")]),
+        ({"name": "a", "labels": {"a.b/X_y": ""}}, []),
+        ({"name": "a", "labels": {"k" * 64: "v" * 64}}, [("metadata.labels", "Invalid")] * 2),
+        ({"name": "a", "annotations": {"Upper": "any thing"}}, []),
+        ({"name": "a", "annotations": {"k": "v" * 262_144}}, [("metadata.annotations", "TooLong")]),
+        ({"name": "a", "finalizers": ["a b"]}, [("metadata.finalizers", "Invalid")]),
+        ({"name": "a", "ownerReferences": [OWNER]}, []),
+        ({"name": "a", "ownerReferences": [{**OWNER, "uid": ""}]}, [("metadata.ownerReferences[0].uid", "Invalid")]),
+        ({"name": "a", "ownerReferences": [OWNER, OWNER]}, [("metadata.ownerReferences", "Invalid")]),
+    ],
+)
+def test_metadata_is_refused(given, expected):
+    assert said(core.plain({"metadata": given})) == expected
+
+
+def test_what_of_metadata_stays():
+    old = {"name": "a", "uid": "u", "finalizers": ["a/b"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    assert said(meta.metadata_update({**old, "uid": "v"}, old)) == [("metadata.uid", "Invalid")]
+    assert said(meta.metadata_update({**old, "finalizers": ["a/b", "c/d"]}, old)) == [
+        ("metadata.finalizers", "Forbidden")
+    ]
+    assert meta.metadata_update({**old, "finalizers": []}, old) == []
+    assert said(core.plain_update({"metadata": {"name": "b"}}, {"metadata": {"name": "a"}})) == [
+        ("metadata.name", "Invalid")
+    ]
+
+
+CONFIGMAP = {"kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"key": "value"}}
+SECRET = {"kind": "Secret", "type": "Opaque", "metadata": {"name": "s"}, "data": {"key": "dmFsdWU="}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "path", "value", "expected"),
+    [
+        (CONFIGMAP, "data", {"a b": "x"}, [("data[a b]", "Invalid")]),
+        (CONFIGMAP, "data", {".": "x"}, [("data[.]", "Invalid")]),
+        (CONFIGMAP, "data", {"..x": "x"}, [("data[..x]", "Invalid")]),
+        (CONFIGMAP, "data", {"k" * 254: "x"}, [(f"data[{'k' * 254}]", "Invalid")]),
+        (CONFIGMAP, "data", {"k": "x" * 1_048_577}, [("", "TooLong")]),
+        (CONFIGMAP, "binaryData", {"key": "eA=="}, [("data[key]", "Duplicate")]),
+        (CONFIGMAP, "binaryData", {"other": "no!"}, [("binaryData[other]", "Invalid")]),
+        (SECRET, "data", {"key": "no!"}, [("data[key]", "Invalid")]),
+    ],
+)
+def test_entries_are_refused(obj, path, value, expected):
+    assert refused(core.entries, obj, path, value) == expected
+
+
+def test_what_is_immutable_of_entries():
+    fixed = {**CONFIGMAP, "immutable": True}
+    assert said(core.entries_update(CONFIGMAP, fixed)) == [("immutable", "Forbidden")]
+    assert said(core.entries_update({**fixed, "data": {}}, fixed)) == [("data", "Forbidden")]
+    assert said(core.entries_update({**SECRET, "type": "other"}, SECRET)) == [("type", "Invalid")]
+    assert core.entries_update({**CONFIGMAP, "data": {}}, CONFIGMAP) == []
+
+
+def test_a_namespace_is_a_dns_label():
+    assert core.namespace({"metadata": {"name": "team-a"}}) == []
+    assert said(core.namespace({"metadata": {"name": "a.b"}})) == [("metadata.name", "Invalid")]
+    assert said(core.namespace({"metadata": {}})) == [("metadata.name", "Required")]
+    assert meta.dns_label("a" * 64) == ["must be no more than 63 bytes"]
