@@ -140,7 +140,7 @@ def measure(asked, connect) -> None:
     print(f"    CPU time an index               {cpu_time:>11}")
     if asked.peers:
         loky = peer(asked.peers, "joblib", asked.indexes, asked.rows)
-        local = peer(asked.peers, "submitit", 60, asked.rows * 60 // asked.indexes)
+        local = peer(asked.peers, "submitit", 40, asked.rows * 40 // asked.indexes)
         print(f"joblib (loky)                       {loky:8.1f} /s")
         print(f"submitit LocalExecutor              {local:8.1f} /s")
         print(f"kjnb over submitit                  {ours / local:8.1f} x    (8)")
