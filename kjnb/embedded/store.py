@@ -143,7 +143,7 @@ class Store:
         *,
         clock: Callable[[], datetime | float],
         new_uid: Callable[[], str],
-        window: float = 0.003,
+        window: float = 0.001,
         history: int = 20_000,
     ) -> None:
         self._clock = clock
