@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kjnb.embedded.node import births, wire
 from kjnb.embedded.node.capacity import Capacity, allocatable, read
+from kjnb.embedded.node.peer import socket_path
 from kjnb.embedded.node.processes import is_alive
-from kjnb.embedded.node.supervisor import socket_path
 from tests.embedded.node import node
 
 

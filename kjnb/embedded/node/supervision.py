@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from kjnb.embedded.node import wire
-from kjnb.embedded.node.supervisor import socket_path
+from kjnb.embedded.node.peer import socket_path
 
 START_WITHIN = 20.0  # seconds until a supervisor that was started must answer
 RETRY = 0.02  # seconds

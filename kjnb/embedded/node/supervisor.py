@@ -16,39 +16,17 @@ import selectors
 import signal
 import socket
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-from kjnb.embedded.node import births, processes, wire, zygote, zygotes
+from kjnb.embedded.node import births, processes, wire, zygotes
+from kjnb.embedded.node.container_process import Container, end_strays, execute, refused
 from kjnb.embedded.node.memory import MemoryGroups
+from kjnb.embedded.node.peer import Peer, listen
 
-SOCKET_NAME_LIMIT = 100  # bytes; the kernel takes 107
 LOOK_AT_MEMORY_EVERY = 0.05  # seconds, while a limit has no cgroup
-EXEC_WITHIN = 10.0  # seconds
 LONELY_FOR = 3600.0  # seconds without a server and without a container, after which nobody needs us
 UNKNOWN = "the process ended with its supervisor, so its exit code is not known"
-
-
-class Container:
-    """One running process and what must be known of it until it has ended."""
-
-    def __init__(self, start: wire.Start) -> None:
-        self.start = start
-        self.pid = 0
-        self.ticks = 0
-        self.at = 0.0
-        self.parent: zygotes.Zygote | None = None
-        self.group: Path | None = None
-        self.doom: wire.Stop | None = None  # a stop that came before the process was born
-        self.exhausted = False
-
-    def request(self) -> dict[str, Any]:
-        """What the process must know to become this container."""
-        start = self.start
-        asked = {name: getattr(start, name) for name in ("id", "path", "argv", "env", "cwd", "log", "hostname")}
-        return {**asked, "cgroups": [str(self.group / "cgroup.procs")] if self.group else []}
 
 
 class Supervisor:
@@ -136,7 +114,7 @@ class Supervisor:
         connection, _ = listener.accept()
         if self.peer:
             self._lose_peer(self.peer)
-        self.peer = Peer(connection, self)
+        self.peer = Peer(connection, self.selector, self.obey, self._lose_peer)
 
     def _lose_peer(self, peer: Peer) -> None:
         peer.close()
@@ -188,7 +166,7 @@ class Supervisor:
             with contextlib.suppress(OSError):
                 container.group = self.groups.make(order.id, order.memory)
         if not order.path:
-            self._finish(container, _refused(container, "executable file not found in $PATH"))
+            self._finish(container, refused(container, "executable file not found in $PATH"))
             return
         warm = self._zygote(order.python) if order.python else None
         if warm and warm.ask(order.id, container.request()):
@@ -197,23 +175,11 @@ class Supervisor:
             self._exec(container)
 
     def _exec(self, container: Container) -> None:
-        """Fork and exec; wait the millisecond until the program has begun or the kernel has refused it."""
+        """Run it as a program of its own, not from a zygote."""
         container.parent = None
-        told, tell = os.pipe2(os.O_CLOEXEC)
-        try:
-            pid = os.fork()
-        except OSError as error:
-            os.close(told)
-            os.close(tell)
-            self._finish(container, _refused(container, f"fork: {error.strerror}"))
-            return
-        if pid == 0:
-            _become(container.request(), self.journal.fileno, tell)
-        os.close(tell)
-        error_text = _read_within(told, EXEC_WITHIN)
-        os.close(told)
-        if error_text:
-            self._finish(container, _refused(container, error_text))
+        pid, refusal = execute(container, self.journal.fileno)
+        if refusal:
+            self._finish(container, refused(container, refusal))
         else:
             self._born(container, pid, processes.start_time(pid), time.time())
 
@@ -256,7 +222,7 @@ class Supervisor:
             if "born" in message:
                 self._born(container, message["pid"], message["ticks"], message["at"])
             elif "failed" in message:
-                self._finish(container, _refused(container, message["error"]))
+                self._finish(container, refused(container, message["error"]))
             elif container.pid == message["pid"]:
                 self._finish(container, self._ended(container, message["status"], message["at"]))
         warm.flush()
@@ -330,18 +296,10 @@ class Supervisor:
         self.by_pid.pop(container.pid, None)
         self._tell(exited)
         if container.pid:
-            self._end_strays(container)
+            known = {warm.pid for warm in [*self.zygotes.values(), *self.retired]} | self.by_pid.keys()
+            end_strays(container, known)
         if container.group and not self.groups.remove(container.group):
             self.leftover.append(container.group)
-
-    def _end_strays(self, container: Container) -> None:
-        """End what a container left running: its group, and orphans (ours by now) of its session or its folders."""
-        with contextlib.suppress(OSError):
-            os.killpg(container.pid, signal.SIGKILL)
-        known = {warm.pid for warm in [*self.zygotes.values(), *self.retired]} | self.by_pid.keys()
-        for stray in processes.children(os.getpid()):
-            if stray not in known and _belongs(stray, container):
-                processes.kill_session(stray)
 
     def _end_orphans(self, past: births.Past) -> None:
         """An earlier supervisor was killed: end what it left, and say of each that its exit code is not known."""
@@ -351,126 +309,6 @@ class Supervisor:
             exited = wire.Exited(birth.id, 137, time.time(), "ContainerStatusUnknown", UNKNOWN, birth.at)
             self.journal.ended(exited)
             self.exited[birth.id] = exited
-
-
-class Peer:
-    """The kubelet's connection: bytes in, orders out, and reports that wait until the socket takes them."""
-
-    def __init__(self, connection: socket.socket, supervisor: Supervisor) -> None:
-        connection.setblocking(False)
-        self.connection = connection
-        self.supervisor = supervisor
-        self.frames = wire.orders()
-        self.unsent = bytearray()
-        supervisor.selector.register(connection, selectors.EVENT_READ, self._ready)
-
-    def send(self, report: wire.Report) -> None:
-        """Queue a report; the loop sends what a turn has gathered in one write."""
-        self.unsent += wire.frame(report)
-
-    def flush(self) -> None:
-        """Send what the socket takes, and wait for it to take the rest."""
-        try:
-            if self.unsent:
-                del self.unsent[: self.connection.send(self.unsent)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.supervisor._lose_peer(self)
-            return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self.unsent else 0)
-        if self.supervisor.selector.get_key(self.connection).events != wanted:
-            self.supervisor.selector.modify(self.connection, wanted, self._ready)
-
-    def _ready(self, events: int) -> None:
-        if not events & selectors.EVENT_READ or self.connection.fileno() < 0:
-            return
-        try:
-            data = self.connection.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.supervisor._lose_peer(self)
-            return
-        for order in self.frames.feed(data):
-            self.supervisor.obey(order)  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        """Forget the connection; reports stay in the journal until somebody asks."""
-        with contextlib.suppress(KeyError, ValueError):
-            self.supervisor.selector.unregister(self.connection)
-        self.connection.close()
-
-
-def _become(request: dict[str, Any], journal: int, tell: int) -> None:
-    """In the child: become the container's program, or say why not."""
-    try:
-        signal.set_wakeup_fd(-1)
-        zygote.enter(request, journal)
-        zygotes.reset_signals()
-        os.execve(request["path"], request["argv"], request["env"])  # noqa: S606 - a container's command is no shell's
-    except OSError as error:
-        what = f"stat {request['path']}: " if isinstance(error, FileNotFoundError) else ""
-        os.write(tell, (what + (error.strerror or str(error)).lower()).encode())
-    finally:
-        os._exit(128)
-
-
-def _read_within(descriptor: int, seconds: float) -> str:
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        return os.read(descriptor, 4096).decode() if selector.select(seconds) else ""
-
-
-def _refused(container: Container, error: str) -> wire.Exited:
-    program = container.start.argv[0]
-    message = (
-        "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-        f'unable to start container process: error during container init: exec: "{program}": {error}'
-    )
-    return wire.Exited(container.start.id, 128, time.time(), "StartError", message)
-
-
-def _belongs(stray: int, container: Container) -> bool:
-    """Whether an orphan came from that container: by its session, or by the folder its environment names."""
-    try:
-        if os.getsid(stray) == container.pid:
-            return True
-        environment = Path(f"/proc/{stray}/environ").read_bytes()
-    except OSError:
-        return False
-    own = container.start.env.get("TMPDIR", "")
-    return bool(own) and f"TMPDIR={own}\0".encode() in environment
-
-
-def socket_path(state: Path) -> Path:
-    """Where the supervisor of that state listens: in its folder, or where a long folder's record points."""
-    direct = state / "supervisor.sock"
-    if len(os.fsencode(direct)) <= SOCKET_NAME_LIMIT:
-        return direct
-    record = state / "supervisor.socket"
-    return Path(record.read_text(encoding="utf-8")) if record.exists() else direct
-
-
-def listen(state: Path) -> socket.socket:
-    """Open the socket, mode 0600, in the state's folder; in a private short one if its name is too long."""
-    path = state / "supervisor.sock"
-    if len(os.fsencode(path)) > SOCKET_NAME_LIMIT:
-        path = Path(tempfile.mkdtemp(prefix="kjnb-", dir="/tmp")) / "supervisor.sock"
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    listener.listen(8)
-    record = state / "supervisor.socket"
-    record.with_suffix(".new").write_text(str(path), encoding="utf-8")
-    record.with_suffix(".new").replace(record)
-    return listener
 
 
 def main(state: Path) -> int:
