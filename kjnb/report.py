@@ -23,6 +23,7 @@ import numpy as np
 from kjnb.errors import KjnbError, UsageError
 from kjnb.model.options import arguments_of
 from kjnb.run import found
+from kjnb.run.failures import by_group
 from kjnb.run.handle import Run, the_run
 from kjnb.stage.folder import Stage
 from kjnb.view import chart, sections, text
@@ -149,16 +150,10 @@ class Page:
 
     def failures(self) -> Any:
         """What failed, by group, each with its first traceback and the end of its log."""
-        table = self.run.failures
-        groups = [
-            (
-                str(group),
-                named(rows["index"].tolist(), self.run.labels),
-                dict(zip(rows.columns, rows.iloc[0], strict=True)),
-            )
-            for group, rows in table.groupby("group", sort=False)
-        ]
-        return shown(sections.failures(groups))
+        groups = by_group(self.run.failures.to_dict("records"))
+        return shown(
+            sections.failures([(alike.group, named(alike.indexes, self.run.labels), alike.first) for alike in groups])
+        )
 
     def task(self) -> Any:
         """The source that ran."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ import pandas as pd
 from kjnb.connect import Session, owner
 from kjnb.errors import RunNotFound, UsageError
 from kjnb.grammar import Ask
-from kjnb.model.indexes import indexes_text
 from kjnb.run import registry
+from kjnb.run.failures import Alike, by_group
 from kjnb.run.handle import Run, attach, runs
+from kjnb.view.labels import named
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,13 @@ def failures(ask: Ask, session: Session) -> Answer:
     table = run.failures
     if table.empty:
         return Answer(f"{named}no failed indexes.", run=run)
-    blocks = [_group(str(group), rows) for group, rows in table.groupby("group", sort=False)]
+    blocks = [_group(alike, run.labels) for alike in by_group(table.to_dict("records"))]
     return Answer(f"{named}{len(table)} failed.\n\n" + "\n\n".join(blocks), run=run)
 
 
-def _group(group: str, rows: pd.DataFrame) -> str:
-    first = rows.iloc[0]
-    detail = str(first.get("log_tail") or first.get("error") or first.get("reason") or "").rstrip()
-    return f"{group}: {indexes_text(rows['index'].tolist())}\n" + textwrap.indent(detail, "    ")
+def _group(alike: Alike, labels: Sequence[str]) -> str:
+    detail = str(alike.first["log_tail"] or alike.first["error"] or alike.first["reason"] or "").rstrip()
+    return f"{alike.group}: {named(alike.indexes, labels)}\n" + textwrap.indent(detail, "    ")
 
 
 def debug(ask: Ask, session: Session) -> Answer:

@@ -13,12 +13,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from kjnb.model.state import RunState
-from kjnb.view import chart, text
+from kjnb.view import chart, text, theme
 from kjnb.view.timeline import Timeline
 
 # As long as this widget stands in a page, the static output beside it is its heading only: one picture is enough.
 ONE_PICTURE = f"""<style>
-.kjnb-monitor {{ max-width: {chart.WIDTH}px }}
+.kjnb-monitor {{ max-width: {theme.WIDTH}px }}
 .jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) {{ display: none !important }}
 </style>"""
 

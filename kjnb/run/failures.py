@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from kjnb.model.indexes import indexes_text
+from kjnb.view.labels import named
 
 COLUMNS = ["index", "attempts", "reason", "exit_code", "error", "group", "log_tail", "traceback"]
 TAIL_LINES = 20
@@ -96,16 +96,25 @@ def table(rows: Sequence[Failure], index_table: pd.DataFrame | None) -> pd.DataF
     return frame.merge(index_table.drop(columns=["bytes"], errors="ignore"), on="index", how="left")
 
 
-def groups(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
-    """Gather indexes by what went wrong, the largest group first."""
-    by_group: dict[str, list[int]] = {}
+class Alike(NamedTuple):
+    """Failures of one kind: what they have in common, their indexes ascending, and the first one's row."""
+
+    group: str
+    indexes: list[int]
+    first: Mapping[Any, Any]
+
+
+def by_group(rows: Iterable[Mapping[Any, Any]]) -> list[Alike]:
+    """Gather rows by what went wrong, the largest group first."""
+    found: dict[str, list[Mapping[Any, Any]]] = {}
     for r in rows:
-        by_group.setdefault(str(r["group"]), []).append(int(r["index"]))
-    return sorted(by_group.items(), key=lambda g: (-len(g[1]), g[1]))
+        found.setdefault(str(r["group"]), []).append(r)
+    groups = [Alike(group, [int(r["index"]) for r in alike], alike[0]) for group, alike in found.items()]
+    return sorted(groups, key=lambda g: (-len(g.indexes), g.indexes))
 
 
-def summary(rows: Iterable[Mapping[str, Any]], most: int = 5) -> str:
-    """Say the groups in lines: "KeyError: 'carier', line 2: indexes 0-15"."""
-    found = groups(rows)
-    lines = [f"{group}: {indexes_text(ix)}" for group, ix in found[:most]]
+def summary(rows: Iterable[Mapping[Any, Any]], labels: Sequence[str] | None = None, most: int = 5) -> str:
+    """Say the groups in lines: "KeyError: 'carier', line 2: indexes 0-15", "TypeError, line 3: index 51 (LGA)"."""
+    found = by_group(rows)
+    lines = [f"{alike.group}: {named(alike.indexes, labels)}" for alike in found[:most]]
     return "\n".join([*lines, *([f"and {len(found) - most} more kinds"] if len(found) > most else [])])

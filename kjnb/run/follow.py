@@ -59,8 +59,9 @@ class Follower:
 
     @property
     def settled(self) -> bool:
-        """Whether the run is over and all there is to know about it is known."""
-        return self.state is not None and self._settled
+        """Whether the run is over and all there is to know about it is known; the first look is taken for that."""
+        _ = self.state
+        return self._settled
 
     @property
     def trouble(self) -> ClusterError | None:

@@ -18,6 +18,7 @@ from kjnb.cluster.client import Cluster
 from kjnb.connect import SESSION, owner
 from kjnb.errors import ClusterError, NotFound, RunNotFound, StageError, UsageError
 from kjnb.model.manifest import OWNER_LABEL, RUN_LABEL, STAGE_ANNOTATION, Site
+from kjnb.run import job as job_said
 from kjnb.run import registry, unfinished
 from kjnb.stage.folder import Stage
 
@@ -79,8 +80,8 @@ def _in_cluster(name: str, cluster: Cluster) -> Place | None:
         job = cluster.get("jobs", name)
         if ((job["metadata"].get("labels")) or {}).get(RUN_LABEL) != name:
             return None
-        stage = Stage.at(unfinished.annotation(job, STAGE_ANNOTATION))
-        if unfinished.is_unfinished(job):
+        stage = Stage.at(job_said.annotation(job, STAGE_ANNOTATION))
+        if job_said.is_unfinished(job):
             _settle(name, cluster, job, stage)
         if not stage.exists():
             raise RunNotFound(
@@ -148,7 +149,7 @@ def rows(cluster: Cluster, *, all: bool) -> Iterator[Json]:
     seen: set[str] = set()
     selector = RUN_LABEL if all else f"{RUN_LABEL},{OWNER_LABEL}={owner()}"
     for job in cluster.list("jobs", selector)["items"]:
-        seen.add(unfinished.annotation(job, STAGE_ANNOTATION))
+        seen.add(job_said.annotation(job, STAGE_ANNOTATION))
         yield _job_row(job, cluster)
     for entry in registry.entries():
         if entry.stage not in seen and (all or entry.owner == owner()):
@@ -163,7 +164,7 @@ def _job_row(job: Json, cluster: Cluster) -> Json:
     kinds = {c["type"] for c in status.get("conditions") or [] if c["status"] == "True"}
     stopped = ""
     with contextlib.suppress(StageError, OSError):
-        stopped = "stopped" if Stage.at(unfinished.annotation(job, STAGE_ANNOTATION)).facts().get("stopped") else ""
+        stopped = "stopped" if Stage.at(job_said.annotation(job, STAGE_ANNOTATION)).facts().get("stopped") else ""
     state = "succeeded" if "Complete" in kinds else (stopped or "failed") if "Failed" in kinds else "running"
     return {
         "name": meta["labels"][RUN_LABEL],
@@ -174,7 +175,7 @@ def _job_row(job: Json, cluster: Cluster) -> Json:
         "owner": meta["labels"].get(OWNER_LABEL, ""),
         "context": cluster.context,
         "namespace": cluster.namespace,
-        "stage": unfinished.annotation(job, STAGE_ANNOTATION),
+        "stage": job_said.annotation(job, STAGE_ANNOTATION),
     }
 
 

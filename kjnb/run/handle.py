@@ -24,7 +24,8 @@ from kjnb.model.spec import JobSpec
 from kjnb.model.state import RunState, State
 from kjnb.model.values import whole
 from kjnb.run import failures as failed
-from kjnb.run import found, history, names_taken, registry
+from kjnb.run import found, history, registry
+from kjnb.run import job as job_said
 from kjnb.run.follow import Follower, selector
 from kjnb.stage.folder import Stage
 from kjnb.task.task import Task
@@ -177,7 +178,7 @@ class Run:
         """
         self._needs_cluster("stop")
         history.save_logs(self.stage, self.cluster, self.facts)
-        going = [job for job in self._jobs() if not names_taken.is_over(job)]
+        going = [job for job in self._jobs() if not job_said.is_over(job)]
         if going:
             self._mark(stopped=self.now())
         for job in going:
@@ -278,7 +279,7 @@ class Run:
         what = f"{self.name} {how}: {len(missing):,} of {self.completions:,} indexes have no result"
         rows = list(history.failures(self.stage, self.cluster, self.facts, self.state))
         return RunFailed(
-            f"{what}\n{failed.summary(rows)}",
+            f"{what}\n{failed.summary(rows, self.labels)}",
             fix=failed.advice(rows),
             indexes=tuple(missing),
             run=self.name,

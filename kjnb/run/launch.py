@@ -28,6 +28,7 @@ from kjnb.model.names import check_name, run_name
 from kjnb.model.partition import Partitions, describe, partition
 from kjnb.model.quantity import cpu_quantity, memory_quantity, parse_quantity, size_text
 from kjnb.model.spec import JobSpec
+from kjnb.run import job as job_said
 from kjnb.run import names_taken, registry, unfinished
 from kjnb.run.handle import Run
 from kjnb.stage import parts
@@ -137,7 +138,7 @@ class Wanted:
         return {
             "name": self.name,
             "fingerprint": self.fingerprint,
-            "launch": unfinished.annotation(job, unfinished.LAUNCH),
+            "launch": job_said.annotation(job, job_said.LAUNCH),
             "created": self.cluster.clock.now(),
             "owner": owner(),
             "context": self.cluster.context,
@@ -276,8 +277,8 @@ def _body(wanted: Wanted) -> Json:
         site=wanted.site,
     )
     body["metadata"]["annotations"] |= {
-        unfinished.FINGERPRINT: wanted.fingerprint,
-        unfinished.LAUNCHER: unfinished.launcher(),
+        job_said.FINGERPRINT: wanted.fingerprint,
+        job_said.LAUNCHER: unfinished.launcher(),
     }
     return body
 
@@ -320,7 +321,7 @@ def _mine(wanted: Wanted, error: ClusterError) -> Json | None:
         if isinstance(error, Unreachable):
             raise error from None
         return None
-    return job if unfinished.annotation(job, unfinished.LAUNCH) == wanted.id else None
+    return job if job_said.annotation(job, job_said.LAUNCH) == wanted.id else None
 
 
 def _complete(wanted: Wanted, job: Json, body: Json | None, *, note: str = "") -> Run:
@@ -365,10 +366,10 @@ def _compare(wanted: Wanted, job: Json, body: Json) -> None:
 def _answer(wanted: Wanted, known: Known, *, fresh: bool, replace: bool) -> Run | None:
     """Give the run that has the name, if it is the same; None once the name has been made free."""
     names_taken.refuse_foreign(wanted.name, wanted.cluster, known.job, known.facts)
-    if known.job is not None and unfinished.is_unfinished(known.job):
+    if known.job is not None and job_said.is_unfinished(known.job):
         return _finish(wanted, known.job)
     same = wanted.fingerprint == names_taken.fingerprint_of(known.job, known.facts)
-    if replace or (fresh and (same or known.job is None or names_taken.is_over(known.job))):
+    if replace or (fresh and (same or known.job is None or job_said.is_over(known.job))):
         _set_aside(wanted, known)
         return None
     if not same:
@@ -384,7 +385,7 @@ def _finish(wanted: Wanted, job: Json) -> Run | None:
     with unfinished.taken_over(wanted.cluster, job) as mine:
         if mine is None:
             return None
-        if unfinished.annotation(mine, unfinished.FINGERPRINT) == wanted.fingerprint:
+        if job_said.annotation(mine, job_said.FINGERPRINT) == wanted.fingerprint:
             return _complete(wanted, mine, None, note=f"finished the launch of {wanted.name}, which had been cut off")
         unfinished.remove(wanted.cluster, mine, wanted.stage)
         return None
@@ -397,7 +398,7 @@ def _attach(wanted: Wanted, known: Known) -> Run:
     again = "fresh=True (--fresh) runs it again"
     if done == of:
         note = f"attached to {run.name}, which has all {of:,} results already; {again}"
-    elif known.job is None or names_taken.is_over(known.job):
+    elif known.job is None or job_said.is_over(known.job):
         how = "is over" if known.job is not None else "has no Job any more"
         note = f"attached to {run.name}, which {how} with {done:,} of {of:,} results: see run.failures; {again}"
     else:
@@ -409,7 +410,7 @@ def _attach(wanted: Wanted, known: Known) -> Run:
 def _set_aside(wanted: Wanted, known: Known) -> None:
     """Make the name free: the old Jobs go, with every pod that could still write; the old stage keeps its results."""
     if known.job is not None:
-        if known.facts is not None and not names_taken.is_over(known.job):
+        if known.facts is not None and not job_said.is_over(known.job):
             Run(wanted.stage, wanted.cluster).stop()
         meta = known.job["metadata"]
         wanted.cluster.delete("jobs", meta["name"], "Foreground", uid=meta["uid"])

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kjnb.cluster.client import Cluster
 from kjnb.connect import owner
 from kjnb.errors import NameTaken
 from kjnb.model.manifest import OWNER_LABEL, RUN_LABEL
-from kjnb.run import unfinished
-
-Json = dict[str, Any]
+from kjnb.run.job import FINGERPRINT, Json, annotation
 
 
 def refuse_foreign(name: str, cluster: Cluster, job: Json | None, facts: Json | None) -> None:
@@ -33,7 +29,7 @@ def fingerprint_of(job: Json | None, facts: Json | None) -> str:
     """Read the fingerprint of what has the name; the stage's word before the Job's."""
     if facts is not None:
         return str(facts.get("fingerprint", ""))
-    return unfinished.annotation(job, unfinished.FINGERPRINT) if job else ""
+    return annotation(job, FINGERPRINT) if job else ""
 
 
 def other_task(name: str, cluster: Cluster) -> NameTaken:
@@ -44,9 +40,3 @@ def other_task(name: str, cluster: Cluster) -> NameTaken:
         fix=f"replace=True (--replace) stops that one and keeps its results aside, another name runs beside it, "
         f"kjnb.attach({name!r}) goes on with it",
     )
-
-
-def is_over(job: Json) -> bool:
-    """Whether a Job has come to its end."""
-    conditions = job.get("status", {}).get("conditions") or []
-    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)

@@ -13,19 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from kjnb.cluster.client import Cluster
 from kjnb.errors import Conflict, NotFound
-from kjnb.model.manifest import LAUNCH_LABEL
+from kjnb.run.job import LAUNCH, LAUNCHED, LAUNCHER, Json, annotation, is_unfinished
 from kjnb.stage.folder import Stage
 
-LAUNCH = LAUNCH_LABEL  # the annotation has the label's name
-FINGERPRINT = "kjnb.dev/fingerprint"
-LAUNCHER = "kjnb.dev/launcher"  # host/pid/start of the process
-LAUNCHED = "kjnb.dev/launched"  # set by the same request that resumes
 ELSEWHERE_SECONDS = 900  # a launcher on another machine has this long
-Json = dict[str, Any]
 _HERE: set[str] = set()  # the launches that threads of this process are at
 _LOCK = threading.Lock()
 
@@ -71,16 +65,6 @@ def claim(cluster: Cluster, job: Json) -> Json | None:
         return cluster.patch("jobs", job["metadata"]["name"], {"metadata": mine})
     except (Conflict, NotFound):
         return None
-
-
-def annotation(job: Json, name: str) -> str:
-    """Read an annotation; empty when it is not there."""
-    return str((job["metadata"].get("annotations") or {}).get(name, ""))
-
-
-def is_unfinished(job: Json) -> bool:
-    """Whether a Job was created by a launch that has not come to its end."""
-    return bool(job["spec"].get("suspend")) and bool(annotation(job, LAUNCHER)) and not annotation(job, LAUNCHED)
 
 
 def is_under_way(job: Json, now: float) -> bool:

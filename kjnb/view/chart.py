@@ -13,15 +13,13 @@ import numpy as np
 
 from kjnb.model.state import RunState, State
 from kjnb.view.picture import cell_words
-from kjnb.view.theme import COLOURS, FONT, INK, LINE, SHOWN, columns, counted, word
+from kjnb.view.theme import COLOURS, FONT, INK, LARGEST_CELL, LINE, SHOWN, WIDTH, columns, counted, word
 from kjnb.view.timeline import Curve, Timeline
 from kjnb.view.words import duration_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-WIDTH = 900
-LARGEST_CELL = 26.0
 LEFT, RIGHT = 56, 16
 TOP, BETWEEN, BOTTOM, LINES = 42, 40, 48, 150
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))

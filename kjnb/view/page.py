@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from kjnb.model.state import RunState
 from kjnb.view import words
 from kjnb.view.labels import group_text
-from kjnb.view.picture import WIDTH, svg
-from kjnb.view.theme import COLOURS, legend
+from kjnb.view.picture import svg
+from kjnb.view.theme import COLOURS, WIDTH, legend
 from kjnb.view.timeline import Timeline
 from kjnb.view.words import escaped
 

@@ -13,11 +13,9 @@ import numpy as np
 
 from kjnb.model.state import RunState, State
 from kjnb.view import words as say
-from kjnb.view.theme import COLOURS, SHOWN, cells, word
+from kjnb.view.theme import COLOURS, LARGEST_CELL, SHOWN, WIDTH, cells, word
 from kjnb.view.timeline import Timeline
 
-WIDTH = 900
-LARGEST_CELL = 26.0
 BAR_HEIGHT = 10
 MAP_TOP = 18
 MOST_TITLES = 300

@@ -27,7 +27,7 @@ def test_an_exception_fails_its_index_only(cluster):
         run.result(timeout=60)
     assert caught.value.indexes == (1, 2)
     assert "KeyError" in str(caught.value)
-    assert "indexes 1-2" in str(caught.value)
+    assert "indexes 1 (b), 2 (c)" in str(caught.value)
     table = run.failures
     assert table["index"].tolist() == [1, 2]
     assert table["exit_code"].tolist() == [88, 88]
