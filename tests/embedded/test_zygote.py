@@ -54,7 +54,7 @@ def test_a_probe_prints_the_same_forked_and_execd(tmp_path: Path) -> None:
         for exact in (True, False):
             more: dict[str, Any] = {"container": {"env": [{"name": "GREETING", "value": "hello"}]}}
             if not exact:
-                here.kubelet._fork = False
+                here.kubelet.orders.fork = False
             pod = await here.ran(here.pod([sys.executable, str(PROBE), "a", "b c"], **more))
             text = here.log(pod).replace(pod["metadata"]["uid"], "UID").replace(pod["metadata"]["name"], "NAME")
             seen.append(json.loads(text))
