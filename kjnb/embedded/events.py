@@ -6,64 +6,74 @@ belongs together is remembered while the server runs; after a restart a new seri
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import datetime
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from kjnb.embedded.api.timestamps import micro_stamp, seconds, stamp
 from kjnb.embedded.store import Store
 
 Object = dict[str, Any]
 SIMILAR = 10  # from the tenth on, events that differ in their message only are combined
+REMEMBERED = 4096  # series, as in Kubernetes' own recorder
 KEPT_SECONDS = 3600.0
 KEPT_EVENTS = 10_000
 COMBINED = "(combined from similar events): "
 ACTIONS = {"Scheduled": "Binding", "FailedScheduling": "Scheduling"}
 
 Series = tuple[str, ...]  # what similar events have in common
-_NAMES: WeakKeyDictionary[Store, dict[Series, list[str]]] = WeakKeyDictionary()  # of each series' events, in order
 
 
-def record(
-    store: Store,
-    involved: Object,
-    type: str,
-    reason: str,
-    message: str,
-    now: float | datetime,
-    component: str,
-    *,
-    field_path: str | None = None,
-    host: str = "",
-) -> Object:
-    """Record what happened to an object; returns the event.
+class Recorder:
+    """Records events in the store; each component has one of its own."""
 
-    `type` is Normal or Warning; `field_path` names the container, as "spec.containers{worker}"; `host` the node.
-    """
-    when = now.timestamp() if isinstance(now, datetime) else float(now)
-    about = reference(involved, field_path)
-    series = (about["uid"], about["name"], field_path or "", type, reason, component)
-    names = _names(store, series)
-    similar = [event for name in names if (event := store.get("events", about["namespace"], name)) is not None]
-    names[:] = [event["metadata"]["name"] for event in similar]
-    for known in similar:
-        if known["message"] == message:
-            return _again(store, known, message, when)
-    if len(similar) == SIMILAR:
-        said = similar[-1]
-        return said if _last_seen(said) > when - 1 else _again(store, said, COMBINED + message, when)
-    name = _free_name(store, about, when)
-    names.append(name)
-    words = message if len(names) < SIMILAR else COMBINED + message
-    return store.create("events", _event(name, about, type, reason, words, when, component, host))
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._series: OrderedDict[Series, list[str]] = OrderedDict()  # of each, its events' names in order
 
+    def record(
+        self,
+        involved: Object,
+        type: str,
+        reason: str,
+        message: str,
+        now: float | datetime,
+        component: str,
+        *,
+        field_path: str | None = None,
+        host: str = "",
+    ) -> Object:
+        """Record what happened to an object; returns the event.
 
-def _names(store: Store, series: Series) -> list[str]:
-    known = _NAMES.setdefault(store, {})
-    if len(known) > 2 * KEPT_EVENTS:
-        for old in list(known)[:KEPT_EVENTS]:
-            del known[old]
-    return known.setdefault(series, [])
+        `type` is Normal or Warning; `field_path` names the container, as "spec.containers{worker}"; `host` the node.
+        """
+        when = now.timestamp() if isinstance(now, datetime) else float(now)
+        about = reference(involved, field_path)
+        names = self._names((about["uid"], about["name"], field_path or "", type, reason, component))
+        similar = [event for name in names if (event := self.store.get("events", about["namespace"], name))]
+        names[:] = [event["metadata"]["name"] for event in similar]
+        for known in similar:
+            if known["message"] == message:
+                return self._again(known, message, when)
+        if len(similar) == SIMILAR:
+            said = similar[-1]
+            return said if _last_seen(said) > when - 1 else self._again(said, COMBINED + message, when)
+        name = _free_name(self.store, about, when)
+        names.append(name)
+        words = message if len(names) < SIMILAR else COMBINED + message
+        return self.store.create("events", _event(name, about, type, reason, words, when, component, host))
+
+    def _names(self, series: Series) -> list[str]:
+        names = self._series.setdefault(series, [])
+        self._series.move_to_end(series)
+        if len(self._series) > REMEMBERED:
+            self._series.popitem(last=False)
+        return names
+
+    def _again(self, known: Object, message: str, when: float) -> Object:
+        count = known.get("count", 1) + 1
+        said = {**known, "message": message, "count": count, "lastTimestamp": stamp(when)}
+        return self.store.update("events", said)
 
 
 def _free_name(store: Store, about: Object, when: float) -> str:
@@ -112,11 +122,6 @@ def _event(
         event |= {**newer, "action": ACTIONS.get(reason, reason), "reportingInstance": component}
         del event["count"]
     return event
-
-
-def _again(store: Store, known: Object, message: str, when: float) -> Object:
-    count = known.get("count", 1) + 1
-    return store.update("events", {**known, "message": message, "count": count, "lastTimestamp": stamp(when)})
 
 
 def outdated(events: list[Object], now: float, *, age: float = KEPT_SECONDS, most: int = KEPT_EVENTS) -> list[Object]:

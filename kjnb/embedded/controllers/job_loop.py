@@ -31,7 +31,7 @@ from kjnb.embedded.controllers.job_pods import (
     untracked,
 )
 from kjnb.embedded.controllers.pod_template import owner_reference
-from kjnb.embedded.events import record
+from kjnb.embedded.events import Recorder
 from kjnb.embedded.store import AlreadyExists, Event, Store
 
 Key = tuple[str, str]  # namespace, name
@@ -60,6 +60,7 @@ class JobLoop:
         self._monotonic = monotonic
         self._names = names
         self._base = backoff_base
+        self._recorder = Recorder(store)
         self._pods: dict[str, dict[str, tuple[Key, Facts]]] = {}  # by Job uid, by pod uid
         self._records: dict[str, Record] = {}
         self._due: dict[Key, float] = {}
@@ -221,7 +222,7 @@ class JobLoop:
             self._delete(job, pod, now, release=True)
         for kind, reason, message in plan.events:
             if reason != "SuccessfulCreate":
-                record(self._store, job, kind, reason, message, now, "job-controller")
+                self._recorder.record(job, kind, reason, message, now, "job-controller")
         self._records[uid(job)] = plan.record
         if plan.expired:
             when = datetime.fromtimestamp(now, UTC)
@@ -239,7 +240,7 @@ class JobLoop:
             self._place(uid(job), uid(made), made)
         for kind, reason, message in plan.events:
             if reason == "SuccessfulCreate" and message not in taken:
-                record(self._store, job, kind, reason, message, now, "job-controller")
+                self._recorder.record(job, kind, reason, message, now, "job-controller")
         return not taken
 
     def _release(self, job: Object, pod: Object) -> None:

@@ -19,7 +19,7 @@ from kjnb.embedded.controllers.scheduler import (
     requests,
     total,
 )
-from kjnb.embedded.events import record
+from kjnb.embedded.events import Recorder
 from kjnb.embedded.store import Event, Store
 
 Key = tuple[str, str]
@@ -32,6 +32,7 @@ class SchedulerLoop:
     def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
+        self._recorder = Recorder(store)
         self._queues: dict[Demand, dict[str, Key]] = {}
         self._fresh: dict[Demand, dict[str, Key]] = {}  # not told yet that they do not fit
         self._demands: dict[str, Demand] = {}  # of pending pods
@@ -138,13 +139,13 @@ class SchedulerLoop:
         self._store.update("pods", with_scheduled(bound, "True", "", "", now))
         meta = pod["metadata"]
         message = f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}"
-        record(self._store, pod, "Normal", "Scheduled", message, now, COMPONENT)
+        self._recorder.record(pod, "Normal", "Scheduled", message, now, COMPONENT)
 
     def _refuse(self, key: Key, message: str, now: float) -> None:
         pod = self._store.get("pods", *key)
         if pod is not None:
             self._say(pod, "Unschedulable", message, now)
-            record(self._store, pod, "Warning", "FailedScheduling", message, now, COMPONENT)
+            self._recorder.record(pod, "Warning", "FailedScheduling", message, now, COMPONENT)
 
     def _say(self, pod: Object, reason: str, message: str, now: float) -> None:
         known = pod.get("status", {}).get("conditions") or ()
