@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.api.discovery import KUBERNETES
-from kjnb.embedded.api.quantity import parse
 from kjnb.embedded.api.timestamps import seconds, stamp
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.node import bubblewrap, capacity, images, lifecycle, pod_env, volumes, wire
+from kjnb.embedded.node import capacity, images, lifecycle, pod_env, wire
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.log_folder import LogFolder
+from kjnb.embedded.node.orders import Orders
 from kjnb.embedded.node.pod_status import Container, status
 from kjnb.embedded.node.supervision import Supervision
 from kjnb.embedded.store import Event, Store
@@ -60,7 +60,8 @@ class Kubelet:
         self._clock = clock
         self._backoff_base = backoff_base
         self._python = python
-        self._fork = sys.platform == "linux" and not os.environ.get("KJNB_EXEC_PODS") if fork is None else fork
+        forks = sys.platform == "linux" and not os.environ.get("KJNB_EXEC_PODS") if fork is None else fork
+        self.orders = Orders(store, state, self.logs, self.capacity, forks)
         self._connected = False
         self._warmed: set[str] = set()
         self._changed: dict[str, tuple[PodLife, float]] = {}  # pods to write, and when
@@ -211,7 +212,10 @@ class Kubelet:
         for container in lifecycle.to_start(life):
             container.id = lifecycle.process_id(life, container)
             try:
-                self.supervision.send(self._order(life, container))
+                order = self.orders.start(life, container)
+                if order.python:
+                    self._warm(order.python)
+                self.supervision.send(order)
                 life.asked.add(container.id)
             except (pod_env.Unready, OSError, ValueError, LookupError) as error:
                 self._cannot_make(life, container, error)
@@ -232,60 +236,11 @@ class Kubelet:
         life.waiting.discard(container.name)
         self._advance(life)
 
-    def _order(self, life: PodLife, container: Container) -> wire.Start:
-        """Everything the supervisor must know to run a container. Unready if something is missing."""
-        pod, meta = life.obj, life.obj["metadata"]
-        key = "initContainers" if container.init else "containers"
-        spec = next(one for one in pod["spec"][key] if one["name"] == container.name)
-        folder = self.state / "pods" / life.uid
-        hostname = pod["spec"].get("hostname") or meta["name"][:63]
-        env = self._environment(pod, spec, folder, hostname)
-        argv = pod_env.command(spec, env)
-        images.require_command(argv, spec)
-        for name in ("work", "tmp"):
-            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        cwd = spec.get("workingDir") or str(folder / "work")
-        path = images.program(argv, env, cwd)
-        mounted = volumes.mounts(pod, spec, folder, env, self._lookup(meta.get("namespace")))
-        log = self.logs.place(
-            meta.get("namespace", "default"), meta["name"], life.uid, container.name, container.restarts
-        )
-        python = images.zygote_for(argv, path, env, spec.get("image", "")) if self._fork and not mounted else None
-        order = wire.Start(container.id, path, argv, env, cwd, str(log), python, hostname, _memory_limit(spec))
-        if python:
-            self._warm(python)
-        return self._wrapped(order, mounted) if path and (mounted or (not python and os.geteuid() != 0)) else order
-
     def _warm(self, python: str) -> None:
         """Tell the supervisor once how a zygote of that interpreter begins; it makes it anew when it must."""
         if python not in self._warmed:
             self._warmed.add(python)
             self.supervision.send(wire.Warm(python, images.zygote_environment(images.LOCAL + python)))
-
-    def _wrapped(self, order: wire.Start, mounted: list[bubblewrap.Mount]) -> wire.Start:
-        """The same in bubblewrap, for its mounts and, where we are not root, its hostname."""
-        bwrap = bubblewrap.program()
-        if bwrap is None:
-            if not mounted:
-                return order
-            what = ", ".join(mount.target for mount in mounted)
-            raise pod_env.Unready(
-                "CreateContainerConfigError",
-                f"mounting {what} needs bubblewrap, which does not work here: install it (package bubblewrap, "
-                "program bwrap), or use hostPath volumes at their own path",
-            )
-        argv = bubblewrap.wrap(bwrap, order.path, order.argv, mounted, order.hostname)
-        order.path, order.argv, order.hostname, order.wrapped = bwrap, argv, None, True
-        return order
-
-    def _environment(self, pod: Object, spec: Object, folder: Path, hostname: str) -> dict[str, str]:
-        own = {"HOME": str(folder), "TMPDIR": str(folder / "tmp"), "HOSTNAME": hostname}
-        base = images.environment(spec.get("image", "")) | own
-        allocatable = capacity.allocatable(self.capacity)
-        return pod_env.environment(pod, spec, base, self._lookup(pod["metadata"].get("namespace")), allocatable)
-
-    def _lookup(self, namespace: str | None) -> pod_env.Lookup:
-        return lambda resource, name: self.store.get(resource, namespace, name)
 
     # --- what the supervisor says
 
@@ -293,7 +248,7 @@ class Kubelet:
         """After a (re)connection: adopt what runs, note what ended or is lost, start what was never started."""
         self._connected = True
         self._warmed.clear()
-        if self._fork:
+        if self.orders.fork:
             self._warm(self._python)
         running = {one.id: one for one in listing.running}
         exited = {one.id: one for one in listing.exited}
@@ -447,9 +402,7 @@ class Kubelet:
             f"spec.{'initContainers' if container.init else 'containers'}{{{container.name}}}" if container else None
         )
         now = self._now()
-        self._recorder.record(
-            life.obj, kind, reason, message, now, "kubelet", field_path=place, host=self.node_name
-        )
+        self._recorder.record(life.obj, kind, reason, message, now, "kubelet", field_path=place, host=self.node_name)
 
     # --- time
 
@@ -465,8 +418,3 @@ class Kubelet:
         task = asyncio.get_running_loop().create_task(asyncio.to_thread(act, *args))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _memory_limit(spec: Object) -> int | None:
-    limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
-    return int(parse(limit)) if limit else None
