@@ -126,7 +126,7 @@ class Cluster:
         server = self._listen()  # before anything is started that would have to be ended
         node = loop.create_task(self.kubelet.run(), name="kubelet")
         tasks = start_loops(self.store, clock=now, names=new_suffix, backoff_base=self.backoff_base)
-        self._quiet_collector()
+        quiet_collector()
         tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
         for task in (*tasks, node):
             task.add_done_callback(self._part_ended)
@@ -149,12 +149,6 @@ class Cluster:
         state.announce(self.folder, port, self.version, ready=True)
         LOG.info("serving on 127.0.0.1:%d", port)
         return server
-
-    def _quiet_collector(self) -> None:
-        """Objects here live long and hold no cycles: collect seldom, and never look at what is there at the start."""
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 50, 100)
 
     def _end(self, keep_pods: bool) -> None:
         self.keep_pods = keep_pods
@@ -205,6 +199,13 @@ class Cluster:
     def _now_of(self, pod: Object) -> Object:
         meta = pod["metadata"]
         return self.store.get("pods", meta["namespace"], meta["name"]) or {"status": {"phase": "Succeeded"}}
+
+
+def quiet_collector() -> None:
+    """Objects here live long and hold no cycles: collect seldom, and never look at what is there at the start."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 async def ended(tasks: list[asyncio.Task[Any]]) -> None:
