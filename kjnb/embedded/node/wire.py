@@ -24,6 +24,7 @@ class Start(msgspec.Struct, tag=True):
     hostname: str | None = None
     memory: int | None = None  # bytes
     wrapped: bool = False  # the program is a wrapper (bubblewrap) around the container's own
+    guest: bool = False  # a probe or a hook: it runs beside a container's process, and ends nothing but itself
 
 
 class Stop(msgspec.Struct, tag=True):
