@@ -39,7 +39,7 @@ def job(completions: int | None = 3, parallelism: int = 3, *, status: dict | Non
 def pods(words: str, *, restarts: int = 0, age: float = 100.0) -> list[dict]:
     """Pods in words of the form `[index:]Phase[/flag…]`.
 
-    Flags: `deleting`, `free` (without the Job's finalizer), `unbound` (on no node), `ready`, `exit=N`, `at=-SECONDS`
+    Flags: `deleting`, `free` (without the Job's finalizer), `unbound` (on no node), `ready[=AGE]`, `exit=N`, `at=-SECONDS`
     (when it ended, from NOW), `failures=N`, `ignored=N`, `uid=NAME`, `condition=TYPE`.
     """
     return [_pod(word, number, restarts, age) for number, word in enumerate(words.split())]
@@ -51,6 +51,7 @@ def _pod(word: str, number: int, restarts: int, age: float) -> dict:
     known = dict(flag.partition("=")[::2] for flag in flags)
     name = known.get("uid", f"pod-{number}")
     meta: dict[str, Any] = {"name": name, "namespace": "default", "uid": name, "resourceVersion": "1"}
+    meta["labels"] = dict(TEMPLATE["metadata"]["labels"])
     meta["creationTimestamp"] = stamp(NOW - age + number)
     meta["annotations"] = {INDEX: index} if index else {}
     for flag, annotation in (("failures", FAILURES), ("ignored", IGNORED)):
@@ -64,7 +65,8 @@ def _pod(word: str, number: int, restarts: int, age: float) -> dict:
     meta["ownerReferences"] = [{**owner, "blockOwnerDeletion": True}]
     status: dict[str, Any] = {"phase": phase, "conditions": []}
     if "ready" in known:
-        status["conditions"].append({"type": "Ready", "status": "True"})
+        since = stamp(NOW - float(known["ready"] or age))
+        status["conditions"].append({"type": "Ready", "status": "True", "lastTransitionTime": since})
     if "condition" in known:
         status["conditions"].append({"type": known["condition"], "status": "True"})
     container: dict[str, Any] = {"name": "worker", "restartCount": restarts, "state": {"running": {}}}

@@ -421,7 +421,8 @@ def test_suspend_deletes_active_pods_that_do_not_count_and_resume_starts_the_clo
     assert created(up) == [0, 1]
     assert up.status["startTime"] == stamp(NOW)
     assert conditions(up) == [("Suspended", "False", "JobResumed")]
-    assert up.events[0] == ("Normal", "Resumed", "Job resumed")
+    assert down.events[-1] == ("Normal", "Suspended", "Job suspended")
+    assert up.events[-1] == ("Normal", "Resumed", "Job resumed")
 
 
 def test_a_job_that_leaves_says_no_more_of_its_suspension():
@@ -443,6 +444,9 @@ def test_time_to_live_counts_from_the_end():
     assert plan(a_job, now=NOW + 2).expired
     complete = [{"type": "Complete", "status": "True", "lastTransitionTime": stamp(NOW)}]
     ended = {"conditions": complete, "completionTime": stamp(NOW - 5)}
-    assert plan(job(ttlSecondsAfterFinished=5, status=ended)).expired
+    assert plan(job(ttlSecondsAfterFinished=5, status=ended)).requeue_after == 5
+    theirs = job(ttlSecondsAfterFinished=5, status=ended, managedBy="example.com/other")
+    left = plan(theirs, "0:Succeeded", now=NOW + 5)
+    assert (left.expired, left.release) == (True, ())
     leaving = {"deletionTimestamp": LONG_AGO}
     assert not plan(job(ttlSecondsAfterFinished=5, status=ended, meta=leaving)).expired

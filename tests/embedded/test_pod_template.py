@@ -57,7 +57,8 @@ def test_what_admission_adds():
 
 def test_a_long_name_is_cut_before_its_index():
     assert name_prefix("j" * 63, 12) == "j" * 54 + "-12-"
-    assert name_prefix("j" * 63, None) == "j" * 57 + "-"
+    made = Mould(job(1, 1, meta={"name": "j" * 63}), numbered()).pod(Place())["metadata"]
+    assert (made["generateName"], made["name"]) == ("j" * 63 + "-", "j" * 58 + "00000")
 
 
 def test_labels_and_annotations_of_the_template_are_kept():

@@ -13,6 +13,9 @@ from kjnb.embedded.controllers.success_policy import met
         ({"succeededIndexes": "0-2", "succeededCount": 2}, "0,5", False),
         ({"succeededCount": 2}, "4,5", True),
         ({"succeededCount": 3}, "4,5", False),
+        ({"succeededIndexes": "0-2,12", "succeededCount": 4}, "0-2", True),
+        ({"succeededIndexes": "12-14", "succeededCount": 2}, "0-8", False),
+        ({"succeededCount": 0}, "", False),
     ],
 )
 def test_rules(rule, done, is_met):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from kjnb.embedded.api.timestamps import seconds
-from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, Object, container_statuses, noted
+from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, Object, noted
 
 CAP = 60  # times base: Kubernetes' ten minutes over its ten seconds
 
@@ -28,26 +28,38 @@ def delay(base: float, failures: int) -> float:
     return float(min(base * 2 ** min(failures - 1, 10), base * CAP))
 
 
-def finished_at(pod: Object, now: float) -> float:
-    """When the pod's last container ended, else when its deletion was asked for, else `now`."""
-    ends = [_terminated(status).get("finishedAt") for status in container_statuses(pod)]
-    known = [end for end in ends if end]
-    if known:
-        return seconds(max(known))
-    asked = pod["metadata"].get("deletionTimestamp")
-    return min(seconds(asked), now) if asked else now
+def finished_at(pod: Object) -> float:
+    """When all its containers were over, else since when it is not ready, else when it was asked to stop."""
+    ends = [_ended(status) for status in _long_lived(pod)]
+    if ends and all(ends):
+        return seconds(max(ends))
+    conditions = pod.get("status", {}).get("conditions") or ()
+    unready = [c["lastTransitionTime"] for c in conditions if c["type"] == "Ready" and c["status"] == "False"]
+    if unready:
+        return seconds(unready[0])
+    meta = pod["metadata"]
+    if meta.get("deletionTimestamp"):
+        return seconds(meta["deletionTimestamp"]) - int(meta.get("deletionGracePeriodSeconds") or 0)
+    return seconds(meta["creationTimestamp"])
 
 
-def _terminated(status: Object) -> Object:
-    found: Object = status.get("state", {}).get("terminated") or {}
-    return found
+def _long_lived(pod: Object) -> list[Object]:
+    """The statuses of its containers, and of its sidecars, which end after them."""
+    spec, status = pod.get("spec", {}), pod.get("status", {})
+    sidecars = {one["name"] for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"}
+    others = [one for one in status.get("initContainerStatuses") or () if one["name"] in sidecars]
+    return [*(status.get("containerStatuses") or ()), *others]
 
 
-def after(record: Record, succeeded: Iterable[Object], failed: Iterable[Object], now: float) -> Record:
-    """The record once these pods have ended, too."""
-    ends = [(finished_at(pod, now), False) for pod in succeeded] + [(finished_at(pod, now), True) for pod in failed]
-    for end, bad in sorted(ends):
-        record = Record(record.failures + 1, end) if bad else Record()
+def _ended(status: Object) -> str:
+    return (status.get("state", {}).get("terminated") or {}).get("finishedAt") or ""
+
+
+def after(record: Record, succeeded: Iterable[Object], failed: Iterable[Object]) -> Record:
+    """The record once these pods have ended, too; a failure in the second of a success came before it."""
+    ends = [(finished_at(pod), True) for pod in succeeded] + [(finished_at(pod), False) for pod in failed]
+    for end, good in sorted(ends):
+        record = Record() if good else Record(record.failures + 1, end)
     return record
 
 
@@ -59,4 +71,4 @@ def remaining(record: Record, base: float, now: float) -> float:
 def remaining_for_index(pod: Object, base: float, now: float) -> float:
     """Seconds until the index of this failed pod may be tried again; ignored failures count here, too."""
     failures = noted(pod, FAILURES) + noted(pod, IGNORED) + 1
-    return max(0.0, finished_at(pod, now) + delay(base, failures) - now)
+    return max(0.0, finished_at(pod) + delay(base, failures) - now)

@@ -36,9 +36,11 @@ def holding(conditions: Iterable[Object], *kinds: str) -> Object | None:
 def with_status(
     conditions: list[Object], kind: str, status: str, reason: str, message: str, now: float
 ) -> list[Object]:
-    """The list with that condition in that status; the very same list where it was so, or was absent and is False."""
+    """The list with that condition saying that; the very same list where it did, or was absent and is False."""
     old = next((c for c in conditions if c["type"] == kind), None)
-    if (old["status"] if old else "False") == status:
+    if old is None and status == "False":
+        return conditions
+    if old is not None and (old["status"], old.get("reason"), old.get("message")) == (status, reason, message):
         return conditions
     new = condition(kind, status, reason, message, now)
     return [new if c is old else c for c in conditions] if old else [*conditions, new]

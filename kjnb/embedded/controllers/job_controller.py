@@ -9,7 +9,7 @@ to be counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kjnb.embedded.api.timestamps import seconds, stamp
 from kjnb.embedded.controllers import conditions
@@ -17,7 +17,7 @@ from kjnb.embedded.controllers.backoff import Record, after
 from kjnb.embedded.controllers.failure_policy import match
 from kjnb.embedded.controllers.indexes import total
 from kjnb.embedded.controllers.job_counting import Counting, count
-from kjnb.embedded.controllers.job_pods import Object, ready, restarts, tracked, uid
+from kjnb.embedded.controllers.job_pods import Object, ready, restarts, terminal, tracked, uid
 from kjnb.embedded.controllers.job_scale import AT_ONCE, Scale, last_tries, scale
 from kjnb.embedded.controllers.job_view import View
 from kjnb.embedded.controllers.pod_template import Mould
@@ -75,14 +75,14 @@ def sync(
     back-off in seconds, `record` what the last plan for this Job returned.
     """
     view = View(job, tuple(pods))
-    if view.spec.get("managedBy", "kubernetes.io/job-controller") != "kubernetes.io/job-controller":
-        return Plan(record=record)
     if end := conditions.holding(view.status.get("conditions") or (), "Complete", "Failed"):
         return _after_end(view, end, now)
+    if view.left_alone:
+        return Plan(record=record)
     verdict = judge(view, now)
     if verdict:
         return _ending(view, verdict, now)
-    known = after(record, view.succeeded if view.indexed else view.new_succeeded, view.new_failed, now)
+    known = after(record, view.new_successes, view.new_failed)
     step = Scale() if view.leaving else scale(view, known, base, now)
     return _going_on(view, step, record, names, now)
 
@@ -124,7 +124,7 @@ def _over_limit(view: View) -> bool:
         return True
     if view.spec["template"]["spec"].get("restartPolicy") != "OnFailure":
         return False
-    return sum(restarts(pod) for pod in view.active) >= max(1, limit)
+    return sum(restarts(pod) for pod in view.pods if not terminal(pod)) >= max(1, limit)
 
 
 def time_left(view: View, now: float) -> float | None:
@@ -151,7 +151,7 @@ def _ending(view: View, verdict: Verdict, now: float) -> Plan:
     events = tuple(_deleted(pod) for pod in doomed)
     over = decided and not view.active and not status["terminating"] and not status["uncountedTerminatedPods"]
     if over:
-        events += (_last_word(verdict),)
+        events += _last_words(view, verdict, status)
         if verdict.ending == "succeeded":
             status["completionTime"] = stamp(now)
     kind = conditions.TERMINAL[verdict.kind] if over else verdict.kind
@@ -161,10 +161,14 @@ def _ending(view: View, verdict: Verdict, now: float) -> Plan:
     return Plan((), stop, status, counting.release, delete, events, 0.0 if again else None)
 
 
-def _last_word(verdict: Verdict) -> Event:
-    if verdict.ending == "succeeded":
-        return ("Normal", "Completed", "Job completed")
-    return ("Warning", verdict.reason, verdict.message)
+def _last_words(view: View, verdict: Verdict, status: Object) -> tuple[Event, ...]:
+    if verdict.ending == "failed":
+        return (("Warning", verdict.reason, verdict.message),)
+    completed = ("Normal", "Completed", "Job completed")
+    if view.completions is None or status.get("succeeded", 0) <= view.completions:
+        return (completed,)
+    message = "Too many succeeded pods running after completion count reached"
+    return (("Warning", "TooManySucceededPods", message), completed)
 
 
 def _going_on(view: View, step: Scale, record: Record, names: Callable[[], str], now: float) -> Plan:
@@ -176,18 +180,29 @@ def _going_on(view: View, step: Scale, record: Record, names: Callable[[], str],
     create = tuple(mould.pod(place) for place in step.create) if mould else ()
     doomed = {uid(pod) for pod in step.delete}
     staying = [pod for pod in view.active if uid(pod) not in doomed]
-    # a Job in its back-off reports no active pods, as Kubernetes' controller does
-    active = 0 if step.held and view.limit_per_index is None else len(staying) + len(create)
-    status = _status(view, counting, active, sum(map(ready, staying)), step.delete, now)
-    status, events = _suspension(view, status, now)
-    events += tuple(("Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}") for pod in create)
-    events += tuple(_deleted(pod) for pod in step.delete)
+    are_ready = sum(map(ready, staying))
+    # in its back-off Kubernetes' controller reports no active pods, and is refused if some of them are ready
+    active = len(staying) + len(create) if are_ready or not step.held else 0
+    status, told = _suspension(view, _status(view, counting, active, are_ready, step.delete, now), now)
+    events = tuple(("Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}") for pod in create)
+    events += tuple(_deleted(pod) for pod in step.delete) + told
     release = counting.release + tuple(pod for pod in step.delete if tracked(pod))
-    known = after(record, counting.succeeded, counting.failed, now)
+    known = after(record, counting.succeeded, counting.failed)
     soon = 0.0 if counting.numbers["uncountedTerminatedPods"] or len(step.create) == AT_ONCE else None
     deadline = time_left(View({**view.job, "status": status}, ()), now)
     waits = [wait for wait in (soon, step.wait, deadline) if wait is not None]
     return Plan(create, (), status, release, step.delete, events, min(waits, default=None), known)
+
+
+def without_pods(plan: Plan, wait: float) -> Plan:
+    """The plan where no pod can be made now; it is to be looked at again after `wait` seconds."""
+    status = dict(plan.status or {})
+    active = status.pop("active", 0) - len(plan.create)
+    if active > 0:
+        status["active"] = active
+    events = tuple(event for event in plan.events if event[1] != "SuccessfulCreate")
+    soon = wait if plan.requeue_after is None else min(wait, plan.requeue_after or wait)
+    return replace(plan, create=(), status=status, events=events, requeue_after=soon)
 
 
 def _deleted(pod: Object) -> Event:
@@ -231,10 +246,10 @@ def _suspension(view: View, status: Object, now: float) -> tuple[Object, tuple[E
 
 
 def _after_end(view: View, end: Object, now: float) -> Plan:
-    """A finished Job holds on to nothing, and goes when its time to live is over."""
-    release = tuple(pod for pod in view.pods if tracked(pod))
+    """A finished Job holds on to nothing, and goes when its time to live is over, whoever has brought it to its end."""
+    release = () if view.left_alone else tuple(pod for pod in view.pods if tracked(pod))
     ttl = view.spec.get("ttlSecondsAfterFinished")
     if ttl is None or view.leaving:
         return Plan(release=release)
-    left = seconds(view.status.get("completionTime") or end["lastTransitionTime"]) + ttl - now
+    left = seconds(end["lastTransitionTime"]) + ttl - now
     return Plan(release=release, requeue_after=max(0.0, left) or None, expired=left <= 0)

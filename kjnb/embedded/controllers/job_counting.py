@@ -38,7 +38,7 @@ def count(view: View, keep: frozenset[str], ending: str) -> Counting:
     numbers = _numbers(view, [uid(pod) for pod in new_succeeded], noted)
     release = tuple(pod for pod in _ended(view, ending) if uid(pod) not in later and uid(pod) not in keep)
     gone = tuple(pod for pod in new_failed if uid(pod) not in later)
-    fresh = view.succeeded if view.indexed else new_succeeded
+    fresh = view.new_successes if view.indexed else new_succeeded
     return Counting(numbers, release, tuple(fresh), gone)
 
 

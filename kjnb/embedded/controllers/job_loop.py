@@ -15,10 +15,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from kjnb.embedded.api.deletion import request_deletion
+from kjnb.embedded.controllers.admission import refusal
 from kjnb.embedded.controllers.backoff import Record
-from kjnb.embedded.controllers.job_controller import NO_FAILURES, Plan, sync
+from kjnb.embedded.controllers.claims import adopted, may_adopt, must_release, released
+from kjnb.embedded.controllers.job_controller import NO_FAILURES, Plan, sync, without_pods
 from kjnb.embedded.controllers.job_pods import (
-    TRACKING,
     Object,
     controller_of,
     deleting,
@@ -30,7 +31,6 @@ from kjnb.embedded.controllers.job_pods import (
     uid,
     untracked,
 )
-from kjnb.embedded.controllers.pod_template import owner_reference
 from kjnb.embedded.events import Recorder
 from kjnb.embedded.store import AlreadyExists, Event, Store
 
@@ -39,6 +39,7 @@ Facts = tuple[str, bool, bool, bool, int]
 TICK = 0.01
 STATUS_EVERY = 0.2
 RETRY = 1.0
+MOST_RETRY = 60.0
 IN_A_ROW = 4  # syncs of one Job before others get their turn
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class JobLoop:
         self._recorder = Recorder(store)
         self._pods: dict[str, dict[str, tuple[Key, Facts]]] = {}  # by Job uid, by pod uid
         self._records: dict[str, Record] = {}
+        self._refused: dict[str, int] = {}  # by Job uid: how often in a row its pods were refused
         self._due: dict[Key, float] = {}
         self._synced: dict[Key, float] = {}  # when the next sync may come
         self._stored: dict[Key, float] = {}  # when the status was last stored
@@ -102,12 +104,16 @@ class JobLoop:
         if current is not None and uid(current) != uid(pod):
             current = None
         owner = controller_of(current or pod)
-        if owner is None or owner["kind"] != "Job":
+        if owner is None:
             self._see_orphan(current)
             return
-        job = self._job(pod["metadata"]["namespace"], owner)
+        job = self._job(pod["metadata"]["namespace"], owner) if owner["kind"] == "Job" else None
         if job is None:
-            self._strip(current)
+            self._strip(current if owner["kind"] == "Job" else None)
+        elif current is not None and must_release(job, current):
+            self._place(uid(job), uid(pod), None)
+            self._store.update("pods", released(current, job))
+            self._wake(_key(job))
         elif self._place(uid(job), uid(pod), current):
             self._wake(_key(job))
 
@@ -128,24 +134,13 @@ class JobLoop:
 
     def _see_orphan(self, pod: Object | None) -> None:
         """A pod without a controller is adopted by the Job that selects it, else it is let go."""
-        if pod is None or deleting(pod) or terminal(pod):
-            self._strip(pod)
-            return
-        labels = pod["metadata"].get("labels") or {}
-        for job in self._store.list("jobs", pod["metadata"]["namespace"]) if labels else ():
-            wanted = (job["spec"].get("selector") or {}).get("matchLabels") or {}
-            if wanted and wanted.items() <= labels.items() and not deleting(job):
-                self._adopt(job, pod)
+        labels = pod["metadata"].get("labels") if pod is not None else None
+        for job in self._store.list("jobs", pod["metadata"]["namespace"]) if pod is not None and labels else ():
+            if may_adopt(job, pod):
+                self._place(uid(job), uid(pod), self._store.update("pods", adopted(pod, job)))
+                self._wake(_key(job))
                 return
         self._strip(pod)
-
-    def _adopt(self, job: Object, pod: Object) -> None:
-        meta = pod["metadata"]
-        owners = [*(meta.get("ownerReferences") or ()), owner_reference(job)]
-        held = [*(name for name in meta.get("finalizers") or () if name != TRACKING), TRACKING]
-        adopted = {**pod, "metadata": {**meta, "ownerReferences": owners, "finalizers": held}}
-        self._place(uid(job), uid(pod), self._store.update("pods", adopted))
-        self._wake(_key(job))
 
     def _strip(self, pod: Object | None) -> None:
         if pod is not None and tracked(pod):
@@ -156,6 +151,7 @@ class JobLoop:
         for key, _ in self._pods.pop(uid(job), {}).values():
             self._strip(self._store.get("pods", *key))
         self._records.pop(uid(job), None)
+        self._refused.pop(uid(job), None)
         if self._store.get("jobs", *_key(job)) is None:
             for known in (self._due, self._synced, self._stored):
                 known.pop(_key(job), None)
@@ -190,6 +186,7 @@ class JobLoop:
             now = self._clock()
             last = self._records.get(uid(job), NO_FAILURES)
             plan = sync(job, pods, now, names=self._names, base=self._base, record=last)
+            plan = self._admitted(job, plan, now)
             made = self._create(job, plan, now)
             if wait := self._postponed(key, job, plan):
                 return min(wait, plan.requeue_after or wait) if made else 0.0
@@ -197,6 +194,22 @@ class JobLoop:
             if plan.requeue_after != 0 and made:
                 return plan.requeue_after
         return 0.0
+
+    def _admitted(self, job: Object, plan: Plan, now: float) -> Plan:
+        """The plan, without its new pods where the API server would refuse them; it is tried again ever later."""
+        namespace = self._store.get("namespaces", None, job["metadata"]["namespace"])
+        ends = namespace is not None and deleting(namespace)
+        why = refusal(plan.create[0], self._is_there) if plan.create else ""
+        if not why and not (ends and plan.create):
+            self._refused.pop(uid(job), None)
+            return plan
+        if not ends:
+            self._recorder.record(job, "Warning", "FailedCreate", f"Error creating: {why}", now, "job-controller")
+        times = self._refused[uid(job)] = self._refused.get(uid(job), -1) + 1
+        return without_pods(plan, min(RETRY * 2**times, MOST_RETRY))
+
+    def _is_there(self, resource: str, namespace: str, name: str) -> bool:
+        return self._store.get(resource, namespace, name) is not None
 
     def _postponed(self, key: Key, job: Object, plan: Plan) -> float:
         """Seconds to wait with storing a status in which only counts differ; 0 to store it now."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kjnb.embedded.api.timestamps import seconds
+
 Object = dict[str, Any]
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 INDEX = "batch.kubernetes.io/job-completion-index"
 FAILURES = "batch.kubernetes.io/job-index-failure-count"
+BUILT_IN = "kubernetes.io/job-controller"
 IGNORED = "batch.kubernetes.io/job-index-ignored-failure-count"
 
 
@@ -62,6 +65,13 @@ def ready(pod: Object) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
+def ready_since(pod: Object) -> float | None:
+    """When it became ready; None while it is not."""
+    conditions = pod.get("status", {}).get("conditions") or ()
+    found = next((c for c in conditions if c["type"] == "Ready" and c["status"] == "True"), None)
+    return None if found is None else seconds(found["lastTransitionTime"])
+
+
 def index_of(pod: Object) -> int | None:
     """Its completion index; None where there is none, or one that is no number."""
     found = (pod["metadata"].get("annotations") or {}).get(INDEX, "")
@@ -75,15 +85,20 @@ def noted(pod: Object, annotation: str) -> int:
 
 
 def container_statuses(pod: Object) -> Iterator[Object]:
-    """The statuses of its init containers and containers."""
+    """The statuses of its containers and init containers."""
     status = pod.get("status", {})
-    yield from status.get("initContainerStatuses") or ()
     yield from status.get("containerStatuses") or ()
+    yield from status.get("initContainerStatuses") or ()
 
 
 def restarts(pod: Object) -> int:
     """How often its containers were started again."""
     return sum(status.get("restartCount", 0) for status in container_statuses(pod))
+
+
+def left_alone(job: Object) -> bool:
+    """Whether a controller from elsewhere looks after the Job."""
+    return job["spec"].get("managedBy", BUILT_IN) != BUILT_IN
 
 
 def controller_of(obj: Object) -> Object | None:

@@ -9,7 +9,7 @@ from kjnb.embedded.api.timestamps import seconds
 from kjnb.embedded.controllers.backoff import Record, remaining, remaining_for_index
 from kjnb.embedded.controllers.failure_policy import next_counts
 from kjnb.embedded.controllers.indexes import contains, first_missing, merged, total
-from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, Object, index_of, noted, phase, ready, restarts
+from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, Object, index_of, noted, phase, ready_since, restarts
 from kjnb.embedded.controllers.job_view import View
 from kjnb.embedded.controllers.pod_template import Place
 
@@ -62,29 +62,33 @@ def wanted(view: View) -> int:
 
 
 def _unwanted(view: View) -> tuple[list[Object], list[Object]]:
-    """(pods whose index is over, unknown or has an older pod, the other active pods)."""
+    """(pods whose index is over, unknown or has a better pod, the other active pods)."""
     if not view.indexed:
         return [], view.active
-    surplus, kept, seen = [], [], set()
+    best: dict[int, Object] = {}
+    surplus = []
     for pod in view.active:
         index = index_of(pod)
-        over = index is None or not view.valid(pod) or index in seen
-        if over or _is_over(view, index or 0):
+        if index is None or not view.valid(pod) or _is_over(view, index):
             surplus.append(pod)
+        elif index not in best:
+            best[index] = pod
         else:
-            seen.add(index)
-            kept.append(pod)
-    return surplus, kept
+            less, best[index] = sorted((best[index], pod), key=_worth)
+            surplus.append(less)
+    return surplus, list(best.values())
 
 
 def _is_over(view: View, index: int) -> bool:
     return contains(view.completed, index) or contains(view.failed_indexes, index)
 
 
-def _worth(pod: Object) -> tuple[bool, bool, bool, int, float]:
-    """Those that lose least are deleted first: unassigned, pending, not ready, often restarted, young."""
+def _worth(pod: Object) -> tuple[bool, bool, bool, float, int, float]:
+    """Those that lose least are deleted first: unassigned, pending, not or lately ready, often restarted, young."""
     age = -seconds(pod["metadata"]["creationTimestamp"])
-    return (bool(pod["spec"].get("nodeName")), phase(pod) == "Running", ready(pod), -restarts(pod), age)
+    since = ready_since(pod)
+    on_node, running = bool(pod["spec"].get("nodeName")), phase(pod) == "Running"
+    return (on_node, running, since is not None, -(since or 0.0), -restarts(pod), age)
 
 
 def _pending(view: View, count: int) -> list[int]:

@@ -17,6 +17,7 @@ from kjnb.embedded.controllers.job_pods import (
     deleting,
     failed,
     index_of,
+    left_alone,
     phase,
     terminating,
     tracked,
@@ -69,6 +70,11 @@ class View:
     def suspended(self) -> bool:
         """Whether the Job is to have no pods now."""
         return bool(self.spec.get("suspend"))
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether the Job is another controller's."""
+        return left_alone(self.job)
 
     @property
     def replaces_only_failed(self) -> bool:
@@ -141,6 +147,11 @@ class View:
         """Failed pods that no status has seen yet."""
         known = set(self.noted["failed"])
         return [pod for pod in self.failed if uid(pod) not in known and self.valid(pod)]
+
+    @cached_property
+    def new_successes(self) -> list[Object]:
+        """Succeeded pods that the back-off's clock has not seen."""
+        return [pod for pod in self.succeeded if self.valid(pod)] if self.indexed else self.new_succeeded
 
     @cached_property
     def successes(self) -> int:

@@ -45,7 +45,7 @@ class Mould:
         """A pod for that place."""
         prefix = name_prefix(self._job["metadata"]["name"], place.index)
         meta: Object = {
-            "name": prefix + self._names(),
+            "name": prefix[:NAME_ROOM] + self._names(),
             "generateName": prefix,
             "namespace": self._job["metadata"]["namespace"],
             "generation": 1,
@@ -74,9 +74,9 @@ def owner_reference(job: Object) -> Object:
 
 
 def name_prefix(job_name: str, index: int | None) -> str:
-    """What a pod's name begins with, up to its random end; a long Job name is cut."""
+    """The generateName of a pod; with an index a long Job name is cut to leave room for it."""
     end = "-" if index is None else f"-{index}-"
-    return job_name[: NAME_ROOM - len(end)] + end
+    return job_name + end if index is None else job_name[: NAME_ROOM - len(end)] + end
 
 
 def with_index(spec: Object) -> Object:

@@ -15,8 +15,11 @@ def met(policy: Object | None, succeeded: Intervals, completions: int) -> str:
 
 
 def _rule_met(rule: Object, succeeded: Intervals, completions: int) -> bool:
-    listed = rule.get("succeededIndexes")
+    listed, enough = rule.get("succeededIndexes"), rule.get("succeededCount")
+    if not succeeded:
+        return False
     if listed is None:
-        return total(succeeded) >= int(rule["succeededCount"])
+        return total(succeeded) >= int(enough)
     wanted = parse(listed, completions)
-    return common(wanted, succeeded) >= int(rule.get("succeededCount", total(wanted)))
+    got = common(wanted, succeeded)
+    return bool(wanted) and (got == total(wanted) or (enough is not None and got >= int(enough)))
