@@ -14,10 +14,11 @@ def main() -> int:
         "--backoff-base", type=float, default=10.0, help="seconds before the first retry, doubled each time"
     )
     parser.add_argument("--port", type=int, default=0, help="0: the last one if it is free, else any")
+    parser.add_argument("--idle", type=float, default=86_400.0, help="seconds without any use after which it ends")
     asked = parser.parse_args()
     from kjnb.embedded.serve import serve
 
-    return serve(asked.home, backoff_base=asked.backoff_base, port=asked.port)
+    return serve(asked.home, backoff_base=asked.backoff_base, port=asked.port, idle=asked.idle)
 
 
 if __name__ == "__main__":

@@ -31,10 +31,13 @@ class StartError(RuntimeError):
     """The server did not come up; the message ends with what it said."""
 
 
-def start(home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE, port: int = 0) -> Path:
+def start(
+    home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE, port: int = 0, idle: float | None = None
+) -> Path:
     """The path of the kubeconfig of a running cluster; started when there is none. StartError, OSError.
 
-    The server is a process of its own session: it outlives whoever started it, until `stop` or a day without any use.
+    The server is a process of its own session: it outlives whoever started it, until `stop` or a day without any use
+    (`idle`, or KJNB_IDLE, in seconds).
     """
     root = state.home_folder(home)
     folder = state.made_folder(root)
@@ -45,7 +48,9 @@ def start(home: str | Path | None = None, *, backoff_base: float = BACKOFF_BASE,
             found = None
         if found is None or not answers(folder, found.port):
             said_before = _log_size(folder)
-            process = _spawn(root, folder, backoff_base, port)
+            limit = idle if idle is not None else float(os.environ.get("KJNB_IDLE") or 86_400.0)
+            options = {"--backoff-base": backoff_base, "--port": port, "--idle": limit}
+            process = _spawn(root, folder, options)
             _wait_until_ready(folder, process, said_before)
     return folder / "kubeconfig"
 
@@ -121,9 +126,9 @@ def _ask(folder: Path, port: int, path: str) -> bytes | None:
         return None
 
 
-def _spawn(root: Path, folder: Path, backoff_base: float, port: int) -> subprocess.Popen[bytes]:
+def _spawn(root: Path, folder: Path, options: dict[str, float]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "kjnb.embedded", "--home", str(root)]
-    command += ["--backoff-base", str(backoff_base), "--port", str(port)]
+    command += [word for name, value in options.items() for word in (name, str(value))]
     package = str(Path(__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
     log = os.open(folder / "server.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -6,35 +6,33 @@ import asyncio
 import contextlib
 import fcntl
 import gc
-import json
 import logging
 import os
 import random
-import re
 import resource
 import signal
-import socket
 import sqlite3
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kjnb.embedded import credentials, state
-from kjnb.embedded.api import defaults, strategy
+from kjnb.embedded.api import strategy
 from kjnb.embedded.api.server import Context, listen
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
+from kjnb.embedded.first_objects import ensure_node, ensure_objects, node_name
 from kjnb.embedded.node import wire
 from kjnb.embedded.node.kubelet import Kubelet
 from kjnb.embedded.store import Store
 
 IDLE_SECONDS = 24 * 3600.0
-CHECK_SECONDS = 30.0
+CHECK_SECONDS = 1.0
 LOCK_SECONDS = 10.0  # the last server may still be ending
 END_SECONDS = 20.0  # for what ignores everything but SIGKILL, and for the last statuses
 LOG = logging.getLogger("kjnb.embedded")
@@ -51,8 +49,21 @@ def new_uid() -> str:
     return str(uuid.uuid4())
 
 
-def serve(home: str | None, *, backoff_base: float, port: int) -> int:
-    """Serve until SIGTERM (ends the pods, too), SIGHUP (leaves them to the next server) or a day without any use."""
+def open_store(path: Path) -> Store:
+    """The objects in that file."""
+    return Store(path, clock=now, new_uid=new_uid)
+
+
+def serve(
+    home: str | None,
+    *,
+    backoff_base: float,
+    port: int,
+    idle: float = IDLE_SECONDS,
+    opened: Callable[[Path], Store] = open_store,
+) -> int:
+    """Serve until SIGTERM (ends the pods, too), SIGHUP (leaves them to the next server) or `idle` seconds unused."""
+    os.umask(0o077)
     root = state.home_folder(home)
     folder = state.made_folder(root)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -63,7 +74,7 @@ def serve(home: str | None, *, backoff_base: float, port: int) -> int:
             LOG.error("another server uses %s", folder)
             return 1
         try:
-            return asyncio.run(Cluster(root, folder, backoff_base, port).run())
+            return asyncio.run(Cluster(root, opened(folder / "objects.sqlite"), backoff_base, port, idle).run())
         except (OSError, sqlite3.Error) as error:  # a full disk, a folder that is not ours, a port
             LOG.error("the server cannot go on: %s", error)  # noqa: TRY400 - the sentence says it all
             return 1
@@ -107,13 +118,16 @@ def raise_file_limit() -> None:
 class Cluster:
     """The parts of one running cluster."""
 
-    def __init__(self, root: Path, folder: Path, backoff_base: float, port: int) -> None:
-        self.root, self.folder, self.backoff_base, self.port = root, folder, backoff_base, port
+    def __init__(self, root: Path, store: Store, backoff_base: float, port: int, idle: float) -> None:
+        self.root, self.folder = root, state.cluster_folder(root)
+        self.backoff_base, self.port, self.idle = backoff_base, port, idle
         self.version = state.own_version()
         self.keep_pods = False
-        self.store = Store(folder / "objects.sqlite", clock=now, new_uid=new_uid)
+        self.store = store
         self.ended = asyncio.Event()
-        self.kubelet = Kubelet(self.store, node_name=node_name(), state=folder, clock=now, backoff_base=backoff_base)
+        self.kubelet = Kubelet(
+            self.store, node_name=node_name(), state=self.folder, clock=now, backoff_base=backoff_base
+        )
 
     async def run(self) -> int:
         """Serve until the end is asked for."""
@@ -161,17 +175,19 @@ class Cluster:
             self._end(True)
 
     async def _watch_idleness(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_SECONDS)
-            busy = self.context.open_streams or any(is_active(pod) for pod in self.store.list("pods"))
-            if busy:
-                self.context.last_request = time.monotonic()
+        while not self.ended.is_set():
+            await asyncio.sleep(min(CHECK_SECONDS, self.idle))
             if not self.folder.exists():
                 LOG.info("%s was removed: ending", self.folder)
-                self.ended.set()
-            if time.monotonic() - self.context.last_request > IDLE_SECONDS:
-                LOG.info("nobody asked anything for a day: ending")
-                self.ended.set()
+                self._end(False)
+            if self.context.open_streams:
+                self.context.last_request = time.monotonic()
+            if time.monotonic() - self.context.last_request > self.idle:
+                if any(is_active(pod) for pod in self.store.list("pods")):
+                    self.context.last_request = time.monotonic()
+                else:
+                    LOG.info("nobody asked anything for %g s: ending", self.idle)
+                    self._end(False)
 
     async def _shut(self, server: Any, tasks: list[asyncio.Task[Any]], node: asyncio.Task[Any]) -> None:
         server.stop()
@@ -229,61 +245,11 @@ def disrupted(status: Object, at: datetime) -> Object:
     return {**status, **told}
 
 
-def node_name() -> str:
-    """The host's name as a DNS subdomain."""
-    name = re.sub(r"[^a-z0-9.-]+", "-", socket.gethostname().lower()).strip("-.")
-    return name or "localhost"
-
-
 def new_suffix() -> str:
     """The five random characters at the end of a pod's name."""
     return strategy.generated_name("", random.choice)
 
 
-def ensure_node(store: Store, node: Object) -> None:
-    """This machine's Node, with what it has now."""
-    found = store.get("nodes", None, node["metadata"]["name"])
-    if found is None:
-        store.create("nodes", node)
-    else:
-        store.update("nodes", {**node, "metadata": {**found["metadata"], "labels": node["metadata"]["labels"]}})
-
-
 def is_active(pod: Object) -> bool:
     """The pod has not come to its end."""
     return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
-
-
-def ensure_objects(store: Store, root: Path) -> None:
-    """What every cluster has from its start: two namespaces and the site's defaults."""
-    for name in ("default", "kube-system"):
-        if store.get("namespaces", None, name) is None:
-            meta = {"name": name}
-            store.create("namespaces", defaults.namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
-    wanted = site_defaults(root)
-    found = store.get("configmaps", "default", "kjnb-defaults")
-    if found is None:
-        meta = {"name": "kjnb-defaults", "namespace": "default"}
-        store.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": wanted})
-    elif found.get("data") != wanted:
-        store.update("configmaps", {**found, "data": wanted})
-
-
-def site_defaults(root: Path) -> dict[str, str]:
-    """The ConfigMap `kjnb-defaults`: pods run here in the caller's interpreter, as the caller, on this file system."""
-    patch = {
-        "spec": {
-            "securityContext": None,
-            "containers": [
-                {
-                    "name": "worker",
-                    "securityContext": None,
-                    "env": [{"name": "HOME", "$patch": "delete"}],
-                    "volumeMounts": [{"mountPath": "/tmp", "$patch": "delete"}],  # noqa: S108
-                }
-            ],
-            "volumes": [{"name": "tmp", "$patch": "delete"}],
-        }
-    }
-    own = "{executable}"  # the caller puts its own interpreter here
-    return {"image": f"local://{own}", "python": own, "stage": str(root / "runs"), "template": json.dumps(patch)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from kjnb.embedded.node.processes import children, is_alive, start_time
 from kjnb.embedded.store import Store
@@ -35,6 +38,16 @@ def zygote_of(here: Node) -> int:
         if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes() and os.getppid() != pid
     ]
     return min(found)
+
+
+def living_in(state: Path) -> list[int]:
+    """Processes that have a pod's folder for their home."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("HOME", "").startswith(f"{state}/pods/"):
+                found.append(process.pid)
+    return found
 
 
 def pids_of(here: Node, pods: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
@@ -108,9 +121,13 @@ def test_a_killed_supervisor_leaves_nothing_running_and_says_so(tmp_path: Path) 
     async def main() -> None:
         async with node(tmp_path / "state") as here:
             pods = [python_pod(here, tmp_path, code) for code in range(4)]
-            pods += [here.pod(["sh", "-c", "sleep 301 & sleep 302"], image="busybox") for _ in range(2)]
+            pods += [
+                here.pod(["sh", "-c", "sleep 301 & (setsid sleep 305 &) & sleep 302"], image="busybox")
+                for _ in range(2)
+            ]
             for pod in pods:
                 await here.running(pod)
+            await here.eventually(lambda: len(living_in(here.state)) >= 8)
             pids = pids_of(here, pods)
             os.kill(here.supervisor_pid(), signal.SIGKILL)
             for pod in pods:
@@ -120,6 +137,7 @@ def test_a_killed_supervisor_leaves_nothing_running_and_says_so(tmp_path: Path) 
                 assert terminated(over)["exitCode"] == 137
                 assert "exit code is not known" in terminated(over)["message"]
             await here.eventually(lambda: not any(is_alive(*one) for one in pids.values()))
+            assert living_in(here.state) == [], "also what had left its pod's session"
             after = await here.ran(here.pod(["true"]))
             assert after["status"]["phase"] == "Succeeded"
 

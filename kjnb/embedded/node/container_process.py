@@ -28,6 +28,10 @@ class Container:
         self.doom: wire.Stop | None = None  # a stop that came before the process was born
         self.exhausted = False
 
+    def told(self) -> wire.Started:
+        """What is told of its start."""
+        return wire.Started(self.start.id, self.pid, self.at, self.parent is not None)
+
     def request(self) -> dict[str, Any]:
         """What the process must know to become this container."""
         start = self.start
@@ -38,6 +42,7 @@ class Container:
 def execute(container: Container, journal: int) -> tuple[int, str]:
     """Fork and exec; wait the millisecond until the program has begun or the kernel has refused it: (pid, why not)."""
     told, tell = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
     try:
         pid = os.fork()
     except OSError as error:
@@ -45,18 +50,20 @@ def execute(container: Container, journal: int) -> tuple[int, str]:
         os.close(tell)
         return 0, f"fork: {error.strerror}"
     if pid == 0:
-        _become(container.request(), journal, tell)
+        _become(container.request(), journal, tell, parent)
     os.close(tell)
     refusal = _read_within(told, EXEC_WITHIN)
     os.close(told)
     return pid, refusal
 
 
-def _become(request: dict[str, Any], journal: int, tell: int) -> None:
+def _become(request: dict[str, Any], journal: int, tell: int, parent: int) -> None:
     """In the child: become the container's program, or say why not."""
     try:
         signal.set_wakeup_fd(-1)
         zygote.enter(request, journal)
+        if os.getppid() != parent:
+            os._exit(128)  # the supervisor was killed, and the next one may not have seen this birth
         zygotes.reset_signals()
         os.execve(request["path"], request["argv"], request["env"])  # noqa: S606 - a container's command is no shell's
     except OSError as error:
@@ -98,6 +105,17 @@ def end_strays(container: Container, known: set[int]) -> None:
     """End what a container left running: its group, and orphans (ours by now) of its session or its folders."""
     with contextlib.suppress(OSError):
         os.killpg(container.pid, signal.SIGKILL)
+    if container.start.guest:
+        return
     for stray in processes.children(os.getpid()):
         if stray not in known and _belongs(stray, container):
             processes.kill_session(stray)
+
+
+def end_lost_strays(state: Path) -> None:
+    """End what runs with a folder of that state's pods for its own; only while no container is meant to run."""
+    marks = [f"{name}={state}/pods/".encode() for name in ("TMPDIR", "HOME")]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(word.startswith(mark) for word in (folder / "environ").read_bytes().split(b"\0") for mark in marks):
+                os.kill(int(folder.name), signal.SIGKILL)

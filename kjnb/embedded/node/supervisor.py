@@ -20,13 +20,16 @@ import time
 from pathlib import Path
 
 from kjnb.embedded.node import births, processes, wire, zygotes
-from kjnb.embedded.node.container_process import Container, end_strays, execute, refused
+from kjnb.embedded.node.container_process import Container, end_lost_strays, end_strays, execute, refused
+from kjnb.embedded.node.growth import Growth
 from kjnb.embedded.node.memory import MemoryGroups
 from kjnb.embedded.node.peer import Peer, listen
 
 LOOK_AT_MEMORY_EVERY = 0.05  # seconds, while a limit has no cgroup
+SUCCEED_WITHIN = 10.0  # seconds; the earlier supervisor's lock is free, so it is at most still ending
 LONELY_FOR = 3600.0  # seconds without a server and without a container, after which nobody needs us
 UNKNOWN = "the process ended with its supervisor, so its exit code is not known"
+REBOOTED = "the machine was started anew while the process ran, so its exit code is not known"
 
 
 class Supervisor:
@@ -35,9 +38,10 @@ class Supervisor:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.boot = processes.boot_id()
-        past = births.read(state / "supervisor.journal")
+        past = self._succeed(state / "supervisor.journal")
         self.journal = births.Register(state / "supervisor.journal")
         self.journal.begin(self.boot)
+        self.journal.parent(births.Process(os.getpid(), processes.start_time(os.getpid())))
         self.running: dict[str, Container] = {}
         self.by_pid: dict[int, Container] = {}
         self.exited: dict[str, wire.Exited] = dict(past.exited)
@@ -47,6 +51,8 @@ class Supervisor:
         self.unwarmable: dict[str, float] = {}  # interpreter -> when to try a zygote again
         self.groups = MemoryGroups()
         self.leftover: list[Path] = []
+        self.growth = Growth()
+        self.held: list[Container] = []  # not started before the journal is shorter
         self.selector = selectors.DefaultSelector()
         self.peer: Peer | None = None
         self.ending = False
@@ -72,6 +78,18 @@ class Supervisor:
         for warm in [*self.zygotes.values(), *self.retired]:
             warm.retire()
 
+    def _succeed(self, journal: Path) -> births.Past:
+        """What earlier supervisors left, read when nobody can add to it: until then a zygote of theirs gives birth."""
+        boot, parents = births.parents(journal)
+        limit = time.monotonic() + SUCCEED_WITHIN
+        while boot == self.boot and any(processes.is_alive(*one) for one in parents) and time.monotonic() < limit:
+            for parent in parents:
+                if processes.is_alive(*parent):
+                    with contextlib.suppress(OSError):
+                        os.kill(parent.pid, signal.SIGKILL)
+            time.sleep(0.001)
+        return births.read(journal)
+
     def _wake_on_signals(self) -> int:
         wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
@@ -85,7 +103,8 @@ class Supervisor:
         polled = not self.groups.available and any(c.start.memory for c in self.running.values())
         if polled:
             return LOOK_AT_MEMORY_EVERY
-        return 1.0 if self.leftover or self.ending or any(not z.ready for z in self.zygotes.values()) else 60.0
+        most = 1.0 if self.leftover or self.ending or any(not z.ready for z in self.zygotes.values()) else 60.0
+        return min(most, self.growth.patience(time.monotonic()))
 
     def _is_lonely(self) -> bool:
         if self.running or self.peer:
@@ -94,7 +113,8 @@ class Supervisor:
         return time.monotonic() - self.busy_at > LONELY_FOR or not self.state.exists()
 
     def _look_after(self) -> None:
-        """What no event announces: memory without cgroups, zygotes that never get warm, groups still to remove."""
+        """What no event announces: logs that grow, memory without cgroups, zygotes that never get warm, old groups."""
+        self.growth.look(time.monotonic())
         self.leftover = [group for group in self.leftover if not self.groups.remove(group)]
         for warm in [z for z in self.zygotes.values() if not z.ready and z.is_stale()]:
             with contextlib.suppress(OSError):
@@ -135,8 +155,7 @@ class Supervisor:
                 self._zygote(order.python)
             case wire.List():
                 born = [c for c in self.running.values() if c.pid]
-                told = [wire.Started(c.start.id, c.pid, c.at, c.parent is not None) for c in born]
-                self._tell(wire.Listing(os.getpid(), told, list(self.exited.values())))
+                self._tell(wire.Listing(os.getpid(), [c.told() for c in born], list(self.exited.values())))
             case wire.End():
                 self._end()
 
@@ -148,20 +167,46 @@ class Supervisor:
         self.journal.acknowledged(ids)
         for name in ids:
             self.exited.pop(name, None)
-        if not self.running and not self.exited:
-            self.journal.forget(self.boot)
+        if self.journal.size > births.LONG:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """Empty the journal but for what still matters; not while a child may be about to write its birth."""
+        running = [one for one in self.running.values() if one not in self.held]
+        if not all(one.pid for one in running):
+            return
+        alive = [births.Birth(one.start.id, one.pid, one.ticks, one.at) for one in running]
+        parents = [os.getpid(), *(warm.pid for warm in [*self.zygotes.values(), *self.retired])]
+        known = [births.Process(pid, processes.start_time(pid)) for pid in parents]
+        with contextlib.suppress(OSError):  # no space for it: another time
+            self.journal.shorten(self.boot, known, alive, self.exited.values())
+        held, self.held = self.held, []
+        for container in held:
+            self._launch(container)
 
     def _end(self) -> None:
         self.ending = True
-        for container in self.running.values():
+        for container in list(self.running.values()):
             self._stop(wire.Stop(container.start.id, kill=True))
 
     # --- starting
 
     def _start(self, order: wire.Start) -> None:
-        if order.id in self.running or order.id in self.exited or self.ending:
-            return
-        container = self.running[order.id] = Container(order)
+        """Start a container, once: who asks again, as a server may that was killed, is told how far it has come."""
+        if order.id in self.exited:
+            self._tell(self.exited[order.id])
+        elif order.id in self.running:
+            if self.running[order.id].pid:
+                self._tell(self.running[order.id].told())
+        elif not self.ending:
+            container = self.running[order.id] = Container(order)
+            if self.journal.size > births.TOO_LONG:
+                self.held.append(container)
+            else:
+                self._launch(container)
+
+    def _launch(self, container: Container) -> None:
+        order = container.start
         if order.memory and self.groups.available:
             with contextlib.suppress(OSError):
                 container.group = self.groups.make(order.id, order.memory)
@@ -186,7 +231,9 @@ class Supervisor:
     def _born(self, container: Container, pid: int, ticks: int, at: float) -> None:
         container.pid, container.ticks, container.at = pid, ticks, at
         self.by_pid[pid] = container
-        self._tell(wire.Started(container.start.id, pid, at, container.parent is not None))
+        if not container.start.guest:
+            self.growth.follow(container.start.id, container.start.log, time.monotonic())
+        self._tell(container.told())
         if container.doom:
             self._stop(container.doom)
 
@@ -201,7 +248,12 @@ class Supervisor:
             self._retire(self.zygotes.pop(python))
             warm = None
         if warm is None and python in self.environments:
-            warm = zygotes.start(python, self.environments[python], self.journal.fileno, self.state / "zygote.log")
+            try:
+                warm = zygotes.start(python, self.environments[python], self.journal.fileno, self.state / "zygote.log")
+            except OSError:  # no process, no descriptor is left
+                self.unwarmable[python] = time.monotonic() + 60.0
+                return None
+            self.journal.parent(births.Process(warm.pid, processes.start_time(warm.pid)))
             self.zygotes[python] = warm
             self.selector.register(warm.channel, selectors.EVENT_READ, lambda _, told=warm: self._hear(told))
             if len(self.zygotes) > zygotes.AT_MOST:
@@ -251,6 +303,10 @@ class Supervisor:
         container = self.running.get(order.id)
         if container is None:
             return
+        if container in self.held:
+            self.held.remove(container)
+            self._finish(container, wire.Exited(order.id, 137, time.time()))
+            return
         if not container.pid:
             container.doom = order if order.kill or container.doom is None else container.doom
             return
@@ -294,6 +350,7 @@ class Supervisor:
         self.exited[exited.id] = exited
         del self.running[exited.id]
         self.by_pid.pop(container.pid, None)
+        self.growth.forget(exited.id)
         self._tell(exited)
         if container.pid:
             known = {warm.pid for warm in [*self.zygotes.values(), *self.retired]} | self.by_pid.keys()
@@ -303,16 +360,23 @@ class Supervisor:
 
     def _end_orphans(self, past: births.Past) -> None:
         """An earlier supervisor was killed: end what it left, and say of each that its exit code is not known."""
+        alive = [one for one in past.unended if past.boot == self.boot and processes.is_alive(one.pid, one.ticks)]
+        for birth in alive:
+            processes.kill_session(birth.pid)
+        end_lost_strays(self.state)
+        limit = time.monotonic() + SUCCEED_WITHIN  # nobody is to run beside the one that takes its place
+        while any(processes.is_alive(one.pid, one.ticks) for one in alive) and time.monotonic() < limit:
+            time.sleep(0.001)
         for birth in past.unended:
-            if past.boot == self.boot and processes.is_alive(birth.pid, birth.ticks):
-                processes.kill_session(birth.pid)
-            exited = wire.Exited(birth.id, 137, time.time(), "ContainerStatusUnknown", UNKNOWN, birth.at)
+            why = UNKNOWN if past.boot == self.boot else REBOOTED
+            exited = wire.Exited(birth.id, 137, time.time(), "ContainerStatusUnknown", why, birth.at)
             self.journal.ended(exited)
             self.exited[birth.id] = exited
 
 
 def main(state: Path) -> int:
     """Supervise that state, unless somebody already does; exit 0 either way."""
+    os.umask(0o077)
     lock = os.open(state / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -320,9 +384,9 @@ def main(state: Path) -> int:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return 0
         raise
+    os.ftruncate(lock, 0)
     if os.fork():
         os._exit(0)  # whoever started us waits for this one, and nobody has to wait for the supervisor
-    os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
     Supervisor(state).run()
     return 0

@@ -21,6 +21,7 @@ if __name__ == "__main__":
 import atexit
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib.machinery
 import io
@@ -77,7 +78,8 @@ def enter(request: dict[str, Any], journal: int) -> bytes:
     os.chdir(request["cwd"])
     pid = os.getpid()
     birth = json.dumps({"born": request["id"], "pid": pid, "ticks": start_time(), "at": time.time()}).encode()
-    os.write(journal, birth + b"\n")
+    if os.write(journal, birth + b"\n") <= len(birth):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "journal")
     return birth
 
 
@@ -94,6 +96,7 @@ class Zygote:
     def __init__(self, channel: socket.socket, journal: int) -> None:
         self.channel = channel
         self.journal = journal
+        self.pid = os.getpid()
         self.wake, self.waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.names: dict[int, str] = {}
 
@@ -138,6 +141,8 @@ class Zygote:
         except OSError as error:
             self.tell({"failed": request["id"], "error": f"{error.strerror}: {error.filename}"})
             os._exit(128)
+        if os.getppid() != self.pid:
+            os._exit(128)  # the zygote was killed: who looked after it may not have seen this birth
         self.send(birth)
         self.channel.detach()
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))

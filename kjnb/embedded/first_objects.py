@@ -1,0 +1,64 @@
+"""What every cluster has from its start: two namespaces, its one Node, the site's defaults."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+from kjnb.embedded.api import defaults
+from kjnb.embedded.store import Store
+
+Object = dict[str, Any]
+
+
+def node_name() -> str:
+    """The host's name as a DNS subdomain."""
+    name = re.sub(r"[^a-z0-9.-]+", "-", socket.gethostname().lower()).strip("-.")
+    return name or "localhost"
+
+
+def ensure_node(store: Store, node: Object) -> None:
+    """This machine's Node, with what it has now."""
+    found = store.get("nodes", None, node["metadata"]["name"])
+    if found is None:
+        store.create("nodes", node)
+    else:
+        store.update("nodes", {**node, "metadata": {**found["metadata"], "labels": node["metadata"]["labels"]}})
+
+
+def ensure_objects(store: Store, root: Path) -> None:
+    """What every cluster has from its start: two namespaces and the site's defaults."""
+    for name in ("default", "kube-system"):
+        if store.get("namespaces", None, name) is None:
+            meta = {"name": name}
+            store.create("namespaces", defaults.namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
+    wanted = site_defaults(root)
+    found = store.get("configmaps", "default", "kjnb-defaults")
+    if found is None:
+        meta = {"name": "kjnb-defaults", "namespace": "default"}
+        store.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": wanted})
+    elif found.get("data") != wanted:
+        store.update("configmaps", {**found, "data": wanted})
+
+
+def site_defaults(root: Path) -> dict[str, str]:
+    """The ConfigMap `kjnb-defaults`: pods run here in the caller's interpreter, as the caller, on this file system."""
+    patch = {
+        "spec": {
+            "securityContext": None,
+            "containers": [
+                {
+                    "name": "worker",
+                    "securityContext": None,
+                    "env": [{"name": "HOME", "$patch": "delete"}],
+                    "volumeMounts": [{"mountPath": "/tmp", "$patch": "delete"}],  # noqa: S108
+                }
+            ],
+            "volumes": [{"name": "tmp", "$patch": "delete"}],
+        }
+    }
+    own = "{executable}"  # the caller puts its own interpreter here
+    return {"image": f"local://{own}", "python": own, "stage": str(root / "runs"), "template": json.dumps(patch)}
