@@ -77,13 +77,13 @@ def test_a_command_that_is_not_there_is_a_start_error(tmp_path: Path) -> None:
 
 def test_an_image_without_a_command_waits_and_names_two_ways_out(tmp_path: Path) -> None:
     async def scenario(here: Node) -> None:
-        pod = here.pod(image=SH)
+        pod = here.pod(image="team/worker:1.0")
         reason = "CreateContainerError"
         await here.eventually(lambda: _waiting(here, pod).get("reason") == reason)
         message = _waiting(here, pod)["message"]
         assert "no command specified" in message
         assert "a command" in message
-        assert "kjnb.use" in message
+        assert "cluster.toml" in message
         assert ("Failed", f"Error: {message}") in here.events(pod)
         assert here.now(pod)["status"]["phase"] == "Pending"
 

@@ -24,6 +24,7 @@ from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.log_folder import LogFolder
 from kjnb.embedded.node.orders import Orders
 from kjnb.embedded.node.pod_status import Container, status
+from kjnb.embedded.node.settings import Settings
 from kjnb.embedded.node.supervision import Supervision
 from kjnb.embedded.store import Event, Store
 
@@ -48,6 +49,7 @@ class Kubelet:
         backoff_base: float = 10.0,
         python: str = sys.executable,
         fork: bool | None = None,
+        settings: Path | None = None,
     ) -> None:
         self.store = store
         self.node_name = node_name
@@ -61,7 +63,8 @@ class Kubelet:
         self._backoff_base = backoff_base
         self._python = python
         forks = sys.platform == "linux" and not os.environ.get("KJNB_EXEC_PODS") if fork is None else fork
-        self.orders = Orders(store, state, self.logs, self.capacity, forks)
+        said = Settings(settings or state / "cluster.toml")
+        self.orders = Orders(store, state, self.logs, self.capacity, forks, said)
         self._connected = False
         self._warmed: set[str] = set()
         self._changed: dict[str, tuple[PodLife, float]] = {}  # pods to write, and when
@@ -77,9 +80,9 @@ class Kubelet:
         """The Node object of this machine."""
         return capacity.node(self.node_name, self.capacity, stamp(self._now()), KUBERNETES)
 
-    def log_file(self, namespace: str, pod: str, uid: str, container: str, previous: bool = False) -> Path | None:
-        """The log of a container's newest process, or of the one before; None if there is none."""
-        return self.logs.find(namespace, pod, uid, container, previous)
+    def log_file(self, namespace: str, pod: str, uid: str, container: str, number: int | None = None) -> Path | None:
+        """The log of a container's process of that number, or of its newest; None if there is none."""
+        return self.logs.find(namespace, pod, uid, container, number)
 
     async def end(self) -> None:
         """End all pods and their supervisor; after `run` was cancelled. Otherwise they go on for the next server."""
@@ -224,10 +227,13 @@ class Kubelet:
         if not isinstance(error, pod_env.Unready):
             error = pod_env.Unready("CreateContainerError", str(error))
         container.id = ""
-        waiting = {"reason": error.reason} | ({} if error.event == "FailedMount" else {"message": error.message})
-        container.state = {"waiting": waiting}
-        text = error.message if error.event == "FailedMount" else f"Error: {error.message}"
-        self._record(life, "Warning", error.event, text, None if error.event == "FailedMount" else container)
+        if error.reason == "ErrImagePull" and container.pull_failed:
+            error = images.backed_off(error, container.image)
+        container.state = {"waiting": error.waiting}
+        if error.reason.startswith("CreateContainer"):
+            self._record_pulled(life, container)
+        for kind, reason, text in error.events:
+            self._record(life, kind, reason, text, None if error.about_pod else container)
         life.waiting.add(container.name)
         self._later(life, TRY_AGAIN, lambda: self._again(life, container))
         self._write_soon(life)
@@ -392,9 +398,12 @@ class Kubelet:
             life.unsettled = []
             self._settle.set()
 
-    def _record_start(self, life: PodLife, container: Container) -> None:
+    def _record_pulled(self, life: PodLife, container: Container) -> None:
         image = f'Container image "{container.image}" already present on machine and can be accessed by the pod'
         self._record(life, "Normal", "Pulled", image, container)
+
+    def _record_start(self, life: PodLife, container: Container) -> None:
+        self._record_pulled(life, container)
         self._record(life, "Normal", "Created", "Container created", container)
 
     def _record(self, life: PodLife, kind: str, reason: str, message: str, container: Container | None = None) -> None:

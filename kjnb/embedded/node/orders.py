@@ -5,15 +5,15 @@ Whatever cannot be had is raised as `Unready`; the kubelet says it in the pod's 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.api.quantity import parse
-from kjnb.embedded.node import bubblewrap, capacity, images, pod_env, volumes, wire
+from kjnb.embedded.node import box, capacity, images, pod_env, volume_files, volumes, wire
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.log_folder import LogFolder
 from kjnb.embedded.node.pod_status import Container
+from kjnb.embedded.node.settings import Settings
 from kjnb.embedded.store import Store
 
 Object = dict[str, Any]
@@ -22,8 +22,11 @@ Object = dict[str, Any]
 class Orders:
     """Knows the node and its folders; makes orders of containers."""
 
-    def __init__(self, store: Store, state: Path, logs: LogFolder, has: capacity.Capacity, fork: bool) -> None:
+    def __init__(
+        self, store: Store, state: Path, logs: LogFolder, has: capacity.Capacity, fork: bool, settings: Settings
+    ) -> None:
         self.store = store
+        self.settings = settings
         self.state = state
         self.logs = logs
         self.capacity = has
@@ -31,50 +34,39 @@ class Orders:
 
     def start(self, life: PodLife, container: Container) -> wire.Start:
         """Everything the supervisor must know to run a container. Unready if something is missing."""
-        spec = container_spec(life, container)
-        order, mounted = self._make(life, container, spec)
-        return self._wrapped(order, mounted) if needs_wrapper(order, mounted) else order
-
-    def _make(self, life: PodLife, container: Container, spec: Object) -> tuple[wire.Start, list[bubblewrap.Mount]]:
-        pod, meta = life.obj, life.obj["metadata"]
-        folder = self.state / "pods" / life.uid
-        hostname = pod["spec"].get("hostname") or meta["name"][:63]
-        env = self._environment(pod, spec, folder, hostname)
-        argv = pod_env.command(spec, env)
-        images.require_command(argv, spec)
-        for name in ("work", "tmp"):
-            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        cwd = spec.get("workingDir") or str(folder / "work")
-        path = images.program(argv, env, cwd)
-        mounted = volumes.mounts(pod, spec, folder, env, self._lookup(meta.get("namespace")))
+        spec, meta = container_spec(life, container), life.obj["metadata"]
         log = self.logs.place(
             meta.get("namespace", "default"), meta["name"], life.uid, container.name, container.restarts
         )
-        python = images.zygote_for(argv, path, env, spec.get("image", "")) if self.fork and not mounted else None
-        order = wire.Start(container.id, path, argv, env, cwd, str(log), python, hostname, _memory_limit(spec))
-        return order, mounted
+        return self.order(life.obj, spec, container.id, str(log))
 
-    def _wrapped(self, order: wire.Start, mounted: list[bubblewrap.Mount]) -> wire.Start:
-        """The same in bubblewrap, for its mounts and, where we are not root, its hostname."""
-        bwrap = bubblewrap.program()
-        if bwrap is None:
-            if not mounted:
-                return order
-            what = ", ".join(mount.target for mount in mounted)
-            raise pod_env.Unready(
-                "CreateContainerConfigError",
-                f"mounting {what} needs bubblewrap, which does not work here: install it (package bubblewrap, "
-                "program bwrap), or use hostPath volumes at their own path",
-            )
-        argv = bubblewrap.wrap(bwrap, order.path, order.argv, mounted, order.hostname)
-        order.path, order.argv, order.hostname, order.wrapped = bwrap, argv, None, True
-        return order
+    def order(self, pod: Object, spec: Object, process: str, log: str, argv: list[str] | None = None) -> wire.Start:
+        """A process of a container: its own, or `argv` in a box like its own. Unready if something is missing."""
+        meta = pod["metadata"]
+        folder = self.state / "pods" / meta["uid"]
+        hostname = pod["spec"].get("hostname") or meta["name"][:63]
+        source = volume_files.Source(pod, self._lookup(meta.get("namespace")), capacity.allocatable(self.capacity))
+        shown = volumes.set_up(folder, source)
+        image = images.known(spec.get("image", ""), self.settings.images())
+        images.require_pull(image, spec.get("imagePullPolicy"))
+        empty = box.make(pod, spec, folder, process, image, [])
+        env = pod_env.environment(
+            pod, spec, images.environment(image) | box.variables(empty, hostname), source.lookup, source.allocatable
+        )
+        argv = argv or pod_env.command(spec, env, image.entrypoint, image.arguments)
+        images.require_command(argv, spec, self.settings.path)
+        mounted = empty._replace(mounts=volumes.mounts(spec, shown, env))
+        cwd, around = box.working_directory(mounted, spec.get("workingDir"))
+        path = images.program(argv, env, cwd, image)
+        python = images.zygote_for(argv, path, env, image) if self.fork and around.is_open else None
+        order = wire.Start(process, path, argv, env, cwd, log, python, hostname, _memory_limit(spec))
+        return box.close(order, around)
 
-    def _environment(self, pod: Object, spec: Object, folder: Path, hostname: str) -> dict[str, str]:
-        own = {"HOME": str(folder), "TMPDIR": str(folder / "tmp"), "HOSTNAME": hostname}
-        base = images.environment(spec.get("image", "")) | own
-        allocatable = capacity.allocatable(self.capacity)
-        return pod_env.environment(pod, spec, base, self._lookup(pod["metadata"].get("namespace")), allocatable)
+    def refresh(self, pod: Object) -> bool:
+        """Show a running pod what the objects behind its volumes say by now; whether anything changed."""
+        meta = pod["metadata"]
+        source = volume_files.Source(pod, self._lookup(meta.get("namespace")), capacity.allocatable(self.capacity))
+        return volumes.refresh(self.state / "pods" / meta["uid"], source)
 
     def _lookup(self, namespace: str | None) -> pod_env.Lookup:
         return lambda resource, name: self.store.get(resource, namespace, name)
@@ -84,11 +76,6 @@ def container_spec(life: PodLife, container: Container) -> Object:
     """What the pod asks of that container."""
     key = "initContainers" if container.init else "containers"
     return dict(next(one for one in life.obj["spec"][key] if one["name"] == container.name))
-
-
-def needs_wrapper(order: wire.Start, mounted: list[bubblewrap.Mount]) -> bool:
-    """Whether bubblewrap must run it: for mounts, and for the hostname where we are not root."""
-    return bool(order.path and (mounted or (not order.python and os.geteuid() != 0)))
 
 
 def _memory_limit(spec: Object) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -27,13 +27,31 @@ SOURCES = {
 
 
 class Unready(Exception):  # noqa: N818 - a state that may pass, as the kubelet's reasons are
-    """A container that cannot be made now: the waiting `reason`, the `message`, and the event's own reason."""
+    """A container that cannot be made now: the waiting `reason` and `message`, and the events that say so.
 
-    def __init__(self, reason: str, message: str, event: str = "Failed") -> None:
+    `events` are (type, reason, message) about the container; FailedMount is about the pod, and its waiting reason
+    stands without a message.
+    """
+
+    def __init__(
+        self, reason: str, message: str, event: str = "Failed", events: Iterable[tuple[str, str, str]] = ()
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
-        self.event = event
+        self.about_pod = event == "FailedMount"
+        text = message if self.about_pod else f"Error: {message}"
+        self.events = list(events) or [("Warning", event, text)]
+
+    @classmethod
+    def mount(cls, volume: str, why: str) -> Unready:
+        """A volume that cannot be set up: nothing of its pod starts."""
+        return cls("ContainerCreating", f'MountVolume.SetUp failed for volume "{volume}" : {why}', "FailedMount")
+
+    @property
+    def waiting(self) -> dict[str, str]:
+        """The container's `waiting` state."""
+        return {"reason": self.reason} | ({} if self.about_pod else {"message": self.message})
 
 
 def environment(
@@ -54,10 +72,16 @@ def environment(
     return env
 
 
-def command(container: Object, env: Mapping[str, str]) -> list[str]:
-    """Program and arguments as written in the pod, expanded; empty if the image's own were asked for."""
-    words = [*(container.get("command") or ()), *(container.get("args") or ())]
-    return [expand(word, env) for word in words]
+def command(
+    container: Object, env: Mapping[str, str], entrypoint: Iterable[str] = (), arguments: Iterable[str] = ()
+) -> list[str]:
+    """Program and arguments: those of the pod, expanded; the image's where the pod has none.
+
+    A command of the pod's replaces the image's entry point and its arguments, arguments of the pod's only the latter.
+    """
+    own, given = container.get("command") or (), container.get("args") or ()
+    first = [expand(word, env) for word in own] or [*entrypoint]
+    return first + ([expand(word, env) for word in given] if own or given else [*arguments])
 
 
 def expand(text: str, env: Mapping[str, str]) -> str:

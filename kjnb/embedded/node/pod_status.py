@@ -29,6 +29,11 @@ class Container:
         return "running" in self.state
 
     @property
+    def pull_failed(self) -> bool:
+        """Its image could not be had at the last try."""
+        return self.state.get("waiting", {}).get("reason") in ("ErrImagePull", "ImagePullBackOff")
+
+    @property
     def exit_code(self) -> int | None:
         """Its exit code, if it has ended and is not to start again."""
         code = self.state.get("terminated", {}).get("exitCode")

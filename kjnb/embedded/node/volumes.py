@@ -1,4 +1,4 @@
-"""A container's volumes on this machine: folders of the pod, and what must be mounted to show them.
+"""A pod's volumes on this machine: folders of the pod, and what must be mounted to show them to a container.
 
 A hostPath at its own path needs no mount. Everything else is a mount, and so needs bubblewrap.
 """
@@ -8,101 +8,105 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from kjnb.embedded.node import host_paths, volume_files
 from kjnb.embedded.node.bubblewrap import Mount
-from kjnb.embedded.node.pod_env import SOURCES, Lookup, Unready, contents, expand, field
+from kjnb.embedded.node.pod_env import REFERENCE, Unready, expand
+from kjnb.embedded.node.volume_files import Source
 
 Object = dict[str, Any]
 
 
-def mounts(pod: Object, container: Object, folder: Path, env: Mapping[str, str], lookup: Lookup) -> list[Mount]:
-    """What to mount where; makes and fills the folders. Unready if a source is not there or cannot be had here."""
-    volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
-    found = []
-    for wanted in container.get("volumeMounts") or ():
-        source: Path = _source(pod, volumes[wanted["name"]], folder, lookup)
-        below = expand(wanted.get("subPathExpr") or "", env) or wanted.get("subPath") or ""
-        if below:
-            source = _below(source, below)
-        if os.path.normpath(source) != os.path.normpath(wanted["mountPath"]):
-            found.append(Mount(str(source), wanted["mountPath"], bool(wanted.get("readOnly"))))
+class Shown(NamedTuple):
+    """A volume's place on this machine, and whether its containers may only read it."""
+
+    place: Path
+    read_only: bool = False
+
+
+def set_up(folder: Path, source: Source) -> dict[str, Shown]:
+    """Make and fill all volumes of a pod; Unready if one cannot be had: then nothing of the pod starts."""
+    found = {}
+    for volume in source.pod["spec"].get("volumes") or ():
+        found[volume["name"]] = _one(volume, folder / "volumes", source)
     return found
 
 
-def _below(source: Path, name: str) -> Path:
-    inner = Path(os.path.normpath(source / name))
-    if not inner.is_relative_to(source):
-        raise Unready("CreateContainerConfigError", f'subPath "{name}" leaves its volume')
+def _one(volume: Object, root: Path, source: Source) -> Shown:
+    name = str(volume["name"])
+    if "/" in name or name in ("", ".", ".."):
+        raise Unready.mount(name, "not a volume's name")
+    own = root / name
+    if "hostPath" in volume:
+        return Shown(host_paths.place(volume["hostPath"], name))
+    if volume_files.of_objects(volume):
+        wanted = volume_files.files(volume, source)
+        volume_files.write(own, wanted)
+        return Shown(own, read_only=True)
+    kinds = [key for key in volume if key != "name"]
+    if kinds and kinds != ["emptyDir"]:
+        raise Unready.mount(name, f"{kinds[0]} volumes cannot be had on this machine")
+    if not own.exists():
+        own.mkdir(parents=True)
+        own.chmod(0o777)
+    return Shown(own)
+
+
+def refresh(folder: Path, source: Source) -> bool:
+    """Write what the objects behind a running pod's volumes say now; whether anything changed.
+
+    What has gone since stays as it was, as the kubelet leaves it.
+    """
+    changed = False
+    for volume in source.pod["spec"].get("volumes") or ():
+        place = folder / "volumes" / volume["name"]
+        if not volume_files.of_objects(volume) or not place.is_dir():
+            continue
+        try:
+            changed = volume_files.write(place, volume_files.files(volume, source)) or changed
+        except Unready:
+            continue
+    return changed
+
+
+def mounts(container: Object, shown: Mapping[str, Shown], env: Mapping[str, str]) -> list[Mount]:
+    """What to mount where, a hostPath at its own path included."""
+    found = []
+    for wanted in container.get("volumeMounts") or ():
+        volume = shown[wanted["name"]]
+        below = _below_path(wanted, env)
+        place = _inside(volume.place, below, container, wanted) if below else volume.place
+        target = os.path.normpath(os.path.join("/", wanted["mountPath"]))
+        found.append(Mount(str(place), target, bool(wanted.get("readOnly")) or volume.read_only))
+    return found
+
+
+def _below_path(wanted: Object, env: Mapping[str, str]) -> str:
+    """The subPath of a mount, by its expression if it has one."""
+    expression = wanted.get("subPathExpr") or ""
+    missing = [one[1] for one in REFERENCE.finditer(expression) if one[1] is not None and one[1] not in env]
+    if missing:
+        raise Unready("CreateContainerConfigError", f'missing value for "{missing[0]}"')
+    below = expand(expression, env) or wanted.get("subPath") or ""
+    if below.startswith("/"):
+        raise Unready("CreateContainerConfigError", f"error SubPath `{below}` must not be an absolute path")
+    if ".." in below.split("/"):
+        raise Unready("CreateContainerConfigError", f"unable to provision SubPath `{below}`: must not contain '..'")
+    return below
+
+
+def _inside(place: Path, below: str, container: Object, wanted: Object) -> Path:
+    """A path in a volume, made as a folder if nothing is there; Unready if a link on the way leads out."""
+    root = place.resolve()
+    inner = (place / below).resolve()
+    if not inner.is_relative_to(root):
+        number = [one["mountPath"] for one in container["volumeMounts"]].index(wanted["mountPath"])
+        raise Unready(
+            "CreateContainerConfigError",
+            f'failed to prepare subPath for volumeMount "{wanted["name"]}" of container "{container["name"]}"'
+            f" (mount {number}): the path leaves its volume",
+        )
     if not inner.exists():
         inner.mkdir(parents=True)
     return inner
-
-
-def _source(pod: Object, volume: Object, folder: Path, lookup: Lookup) -> Path:
-    name = volume["name"]
-    own: Path = folder / "volumes" / str(name)
-    if "hostPath" in volume:
-        return _host_path(dict(volume["hostPath"]), name)
-    if "emptyDir" in volume:
-        own.mkdir(parents=True, exist_ok=True)
-        return own
-    own.mkdir(parents=True, exist_ok=True)
-    for path, data in _files(pod, volume, lookup).items():
-        target = own / path
-        if not target.resolve().is_relative_to(own.resolve()):
-            raise Unready("ContainerCreating", f'volume "{name}": path "{path}" leaves the volume', "FailedMount")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    return own
-
-
-def _host_path(source: Object, name: str) -> Path:
-    path = Path(str(source["path"]))
-    if source.get("type") == "DirectoryOrCreate":
-        path.mkdir(parents=True, exist_ok=True)
-    if not path.exists() and source.get("type"):
-        message = f'MountVolume.SetUp failed for volume "{name}" : hostPath type check failed: {path} is not there'
-        raise Unready("ContainerCreating", message, "FailedMount")
-    return path
-
-
-def _files(pod: Object, volume: Object, lookup: Lookup) -> dict[str, bytes]:
-    """Path and content of what a volume shows."""
-    name = volume["name"]
-    if "configMap" in volume:
-        return _object_files("configMapRef", volume["configMap"], volume["configMap"].get("name", ""), name, lookup)
-    if "secret" in volume:
-        return _object_files("secretRef", volume["secret"], volume["secret"].get("secretName", ""), name, lookup)
-    if "downwardAPI" in volume:
-        items = volume["downwardAPI"].get("items") or ()
-        return {
-            item["path"]: field(pod, item["fieldRef"]["fieldPath"]).encode() for item in items if "fieldRef" in item
-        }
-    if "projected" in volume:
-        files: dict[str, bytes] = {}
-        for source in volume["projected"].get("sources") or ():
-            shaped = {"secretName": source["secret"]["name"], **source["secret"]} if "secret" in source else None
-            files |= _files(pod, {"name": name, **({"secret": shaped} if shaped else source)}, lookup)
-        return files
-    kind = next((key for key in volume if key != "name"), "none")
-    message = f'MountVolume.SetUp failed for volume "{name}" : {kind} volumes cannot be had on this machine'
-    raise Unready("ContainerCreating", message, "FailedMount")
-
-
-def _object_files(kind: str, source: Object, name: str, volume: str, lookup: Lookup) -> dict[str, bytes]:
-    resource, word = SOURCES[kind]
-    obj = lookup(resource, name)
-    if obj is None:
-        if source.get("optional"):
-            return {}
-        message = f'MountVolume.SetUp failed for volume "{volume}" : {word} "{name}" not found'
-        raise Unready("ContainerCreating", message, "FailedMount")
-    data = contents(resource, obj)
-    if "items" not in source:
-        return data
-    missing = [item["key"] for item in source["items"] if item["key"] not in data]
-    if missing and not source.get("optional"):
-        message = f'MountVolume.SetUp failed for volume "{volume}" : references non-existent config key: {missing[0]}'
-        raise Unready("ContainerCreating", message, "FailedMount")
-    return {item["path"]: data[item["key"]] for item in source["items"] if item["key"] in data}
