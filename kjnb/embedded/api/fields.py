@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from kjnb.embedded.api.fields_of_pods import INNER
+
 _OBJECT = "apiVersion:str kind:str metadata:ObjectMeta"
 
 FIELDS: dict[str, str] = {
+    **INNER,
     "ObjectMeta": "name:str generateName:str namespace:str selfLink:str uid:str resourceVersion:str generation:long"
     " creationTimestamp:time deletionTimestamp:time deletionGracePeriodSeconds:long labels:map annotations:map"
     " ownerReferences:[OwnerReference]@uid finalizers:[str]@ managedFields:[any]",
@@ -14,11 +17,19 @@ FIELDS: dict[str, str] = {
     "NamespaceStatus": "phase:str conditions:[any]@type",
     "ConfigMap": f"{_OBJECT} immutable:bool! data:map binaryData:map",
     "Secret": f"{_OBJECT} immutable:bool! data:map stringData:map type:str",
-    "Node": f"{_OBJECT} spec:NodeSpec status:any",
-    "NodeSpec": "podCIDR:str podCIDRs:[str]@ providerID:str unschedulable:bool taints:[any]",
+    "Node": f"{_OBJECT} spec:NodeSpec status:NodeStatus",
+    "NodeSpec": "podCIDR:str podCIDRs:[str]@ providerID:str unschedulable:bool taints:[Taint]",
     "Event": f"{_OBJECT} involvedObject:ObjectReference reason:str message:str source:EventSource"
-    " firstTimestamp:time lastTimestamp:time count:int type:str eventTime:time series:any action:str"
+    " firstTimestamp:time lastTimestamp:time count:int type:str eventTime:micro series:EventSeries action:str"
     " related:ObjectReference reportingComponent:str! reportingInstance:str!",
+    "NewerEvent": f"{_OBJECT} eventTime:micro series:EventSeries reportingController:str! reportingInstance:str!"
+    " action:str"
+    " reason:str regarding:ObjectReference related:ObjectReference note:str type:str deprecatedSource:EventSource"
+    " deprecatedFirstTimestamp:time deprecatedLastTimestamp:time deprecatedCount:int",
+    "EventSeries": "count:int lastObservedTime:micro state:str",
+    "ServiceAccount": f"{_OBJECT} secrets:[ObjectReference]@name imagePullSecrets:[LocalReference]@name"
+    " automountServiceAccountToken:bool!",
+    "Service": f"{_OBJECT} spec:any status:any",
     "EventSource": "component:str host:str",
     "ObjectReference": "kind:str namespace:str name:str uid:str apiVersion:str resourceVersion:str fieldPath:str",
     "Job": f"{_OBJECT} spec:JobSpec status:JobStatus",
@@ -32,7 +43,8 @@ FIELDS: dict[str, str] = {
     "OnPodConditions": "type:str! status:str",
     "SuccessPolicy": "rules:[SuccessPolicyRule]!",
     "SuccessPolicyRule": "succeededIndexes:str! succeededCount:int",
-    "JobStatus": "conditions:[JobCondition]@type startTime:time completionTime:time active:int succeeded:int failed:int"
+    "JobStatus": "conditions:[JobCondition]@type startTime:time completionTime:time active:int succeeded:int"
+    " failed:int"
     " terminating:int completedIndexes:str failedIndexes:str! ready:int"
     " uncountedTerminatedPods:UncountedTerminatedPods",
     "JobCondition": "type:str! status:str! lastProbeTime:time lastTransitionTime:time reason:str message:str",
@@ -40,46 +52,55 @@ FIELDS: dict[str, str] = {
     "LabelSelector": "matchLabels:map matchExpressions:[LabelRequirement]",
     "LabelRequirement": "key:str! operator:str! values:[str]",
     "PodTemplateSpec": "metadata:ObjectMeta spec:PodSpec",
-    "Pod": f"{_OBJECT} spec:PodSpec status:any",
+    "Pod": f"{_OBJECT} spec:PodSpec status:PodStatus",
     "PodSpec": "volumes:[Volume]@name initContainers:[Container]@name containers:[Container]!@name"
     " ephemeralContainers:[any] restartPolicy:str terminationGracePeriodSeconds:long activeDeadlineSeconds:long"
     " dnsPolicy:str nodeSelector:map serviceAccountName:str serviceAccount:str automountServiceAccountToken:bool!"
     " nodeName:str hostNetwork:bool hostPID:bool hostIPC:bool shareProcessNamespace:bool! hostUsers:bool!"
     " securityContext:PodSecurityContext imagePullSecrets:[LocalReference]@name hostname:str subdomain:str"
-    " affinity:any schedulerName:str tolerations:[Toleration] hostAliases:[any]@ip priorityClassName:str priority:int"
-    " dnsConfig:any readinessGates:[any] runtimeClassName:str! enableServiceLinks:bool! preemptionPolicy:str!"
-    " overhead:qtys topologySpreadConstraints:[any]@topologyKey setHostnameAsFQDN:bool! os:any"
-    " schedulingGates:[SchedulingGate]@name resourceClaims:[any]@name resources:ResourceRequirements"
+    " affinity:Affinity schedulerName:str tolerations:[Toleration] hostAliases:[HostAlias]@ip priorityClassName:str"
+    " priority:int"
+    " dnsConfig:DNSConfig readinessGates:[ReadinessGate] runtimeClassName:str! enableServiceLinks:bool!"
+    " preemptionPolicy:str!"
+    " overhead:qtys topologySpreadConstraints:[TopologySpread]@topologyKey setHostnameAsFQDN:bool! os:PodOS"
+    " schedulingGates:[SchedulingGate]@name resourceClaims:[PodClaim]@name resources:ResourceRequirements"
     " hostnameOverride:str!",
     "SchedulingGate": "name:str!",
     "LocalReference": "name:str",
     "Toleration": "key:str operator:str value:str effect:str tolerationSeconds:long",
-    "PodSecurityContext": "seLinuxOptions:any windowsOptions:any runAsUser:long runAsGroup:long runAsNonRoot:bool!"
-    " supplementalGroups:[long] supplementalGroupsPolicy:str! fsGroup:long sysctls:[any] fsGroupChangePolicy:str!"
+    "PodSecurityContext": "seLinuxOptions:SELinuxOptions windowsOptions:WindowsOptions runAsUser:long"
+    " runAsGroup:long runAsNonRoot:bool!"
+    " supplementalGroups:[long] supplementalGroupsPolicy:str! fsGroup:long sysctls:[NamedValue]"
+    " fsGroupChangePolicy:str!"
     " seccompProfile:SeccompProfile appArmorProfile:SeccompProfile seLinuxChangePolicy:str!",
     "SeccompProfile": "type:str! localhostProfile:str!",
     "Container": "name:str! image:str command:[str] args:[str] workingDir:str ports:[ContainerPort]@containerPort"
-    " envFrom:[EnvFromSource] env:[EnvVar]@name resources:ResourceRequirements resizePolicy:[any] restartPolicy:str!"
-    " restartPolicyRules:[any] volumeMounts:[VolumeMount]@mountPath volumeDevices:[any]@devicePath livenessProbe:Probe"
-    " readinessProbe:Probe startupProbe:Probe lifecycle:any terminationMessagePath:str terminationMessagePolicy:str"
+    " envFrom:[EnvFromSource] env:[EnvVar]@name resources:ResourceRequirements resizePolicy:[ResizePolicy]"
+    " restartPolicy:str!"
+    " restartPolicyRules:[RestartRule] volumeMounts:[VolumeMount]@mountPath volumeDevices:[VolumeDevice]@devicePath"
+    " livenessProbe:Probe"
+    " readinessProbe:Probe startupProbe:Probe lifecycle:Lifecycle terminationMessagePath:str"
+    " terminationMessagePolicy:str"
     " imagePullPolicy:str securityContext:SecurityContext stdin:bool stdinOnce:bool tty:bool",
     "ContainerPort": "name:str hostPort:int containerPort:int protocol:str hostIP:str",
     "EnvFromSource": "prefix:str configMapRef:OptionalReference secretRef:OptionalReference",
     "OptionalReference": "name:str optional:bool!",
     "EnvVar": "name:str! value:str valueFrom:EnvVarSource",
     "EnvVarSource": "fieldRef:FieldReference resourceFieldRef:ResourceReference configMapKeyRef:KeyReference"
-    " secretKeyRef:KeyReference fileKeyRef:any",
+    " secretKeyRef:KeyReference fileKeyRef:FileKeyReference",
     "FieldReference": "apiVersion:str fieldPath:str!",
     "ResourceReference": "containerName:str resource:str! divisor:qty",
     "KeyReference": "name:str key:str! optional:bool!",
-    "ResourceRequirements": "limits:qtys requests:qtys claims:[any]",
+    "ResourceRequirements": "limits:qtys requests:qtys claims:[ContainerClaim]",
     "VolumeMount": "name:str! readOnly:bool recursiveReadOnly:str! mountPath:str! subPath:str mountPropagation:str!"
     " subPathExpr:str",
-    "SecurityContext": "capabilities:Capabilities privileged:bool! seLinuxOptions:any windowsOptions:any runAsUser:long"
+    "SecurityContext": "capabilities:Capabilities privileged:bool! seLinuxOptions:SELinuxOptions"
+    " windowsOptions:WindowsOptions runAsUser:long"
     " runAsGroup:long runAsNonRoot:bool! readOnlyRootFilesystem:bool! allowPrivilegeEscalation:bool! procMount:str!"
     " seccompProfile:SeccompProfile appArmorProfile:SeccompProfile",
     "Capabilities": "add:[str] drop:[str]",
-    "Probe": "exec:any httpGet:any tcpSocket:any grpc:any initialDelaySeconds:int timeoutSeconds:int periodSeconds:int"
+    "Probe": "exec:ExecAction httpGet:HTTPGetAction tcpSocket:TCPSocketAction grpc:GRPCAction"
+    " initialDelaySeconds:int timeoutSeconds:int periodSeconds:int"
     " successThreshold:int failureThreshold:int terminationGracePeriodSeconds:long",
     "Volume": "name:str! hostPath:HostPath emptyDir:EmptyDir secret:SecretVolume configMap:ConfigMapVolume"
     " persistentVolumeClaim:ClaimVolume downwardAPI:DownwardVolume projected:ProjectedVolume nfs:any csi:any"
@@ -93,7 +114,7 @@ FIELDS: dict[str, str] = {
     "ClaimVolume": "claimName:str! readOnly:bool",
     "DownwardVolume": "items:[DownwardFile] defaultMode:int",
     "DownwardFile": "path:str! fieldRef:FieldReference resourceFieldRef:ResourceReference mode:int",
-    "ProjectedVolume": "sources:[any]! defaultMode:int",
+    "ProjectedVolume": "sources:[ProjectedSource]! defaultMode:int",
     "SelfSubjectAccessReview": f"{_OBJECT} spec:any status:any",
     "SelfSubjectReview": f"{_OBJECT} spec:any status:any",
 }

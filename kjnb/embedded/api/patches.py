@@ -72,18 +72,28 @@ def strategic_merge(document: Object, patch: Object, shape: Shape, kind: str) ->
         raise PatchError(f"unknown patch type: {directive}", malformed=True)
     merged = dict(document)
     if "$retainKeys" in patch:
-        merged = {name: value for name, value in merged.items() if name in patch["$retainKeys"]}
+        retained = listed(patch, "$retainKeys")
+        merged = {name: value for name, value in merged.items() if name in retained}
     for name, value in patch.items():
         if name in DIRECTIVES or name.startswith(ORDER):
             continue
         if name.startswith(DELETE):
             field = name.removeprefix(DELETE)
-            merged[field] = [item for item in merged.get(field) or [] if item not in value]
+            unwanted = listed(patch, name)
+            merged[field] = [item for item in merged.get(field) or [] if item not in unwanted]
         elif value is None:
             merged.pop(name, None)
         else:
             merged[name] = _merged_field(merged.get(name), value, shape, shape(kind, name))
     return _ordered(merged, patch, shape, kind)
+
+
+def listed(patch: Object, directive: str) -> list[Any]:
+    """What a directive lists. PatchError."""
+    value = patch[directive]
+    if not isinstance(value, list):
+        raise PatchError(f"{directive} is a list", malformed=True)
+    return value
 
 
 def _merged_field(current: Any, value: Any, shape: Shape, what: tuple[str, str | None]) -> Any:
@@ -117,12 +127,12 @@ def _merged_list(items: list[Any], patch: list[Any], shape: Shape, kind: str, ke
 
 def _ordered(merged: Object, patch: Object, shape: Shape, kind: str) -> Object:
     """`$setElementOrder/list` names the wanted order; what it does not name stays behind."""
-    for name, order in patch.items():
+    for name in patch:
         if not name.startswith(ORDER) or not isinstance(merged.get(name.removeprefix(ORDER)), list):
             continue
         field = name.removeprefix(ORDER)
         key = shape(kind, field)[1]
-        wanted = [item.get(key) if isinstance(item, dict) else item for item in order]
+        wanted = [item.get(key) if isinstance(item, dict) else item for item in listed(patch, name)]
 
         def place(item: Any, wanted: list[Any] = wanted, key: str | None = key) -> int:
             mark = item.get(key) if isinstance(item, dict) else item

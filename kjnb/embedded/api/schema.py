@@ -1,10 +1,10 @@
 """PURE: which fields the served kinds have, in a compact notation, and documents held against it.
 
 A line of `FIELDS` is a type, its words are `name:type`. Types: `str` (dropped when empty, as Go's omitempty does),
-`str!` (kept when empty), `bool` (dropped when false), `bool!`, `int`, `long`, `qty`, `time`, `any`,
-`map` (of text), `qtys` (of quantities), the name of another type, or `[T]` for a list. `[T]@key` is merged by that key
-in a strategic merge patch, `[str]@` by value. A field that is not here is unknown to the server: it is dropped with a
-warning, or refused when the client asks for strictness.
+`str!` (kept when empty), `bool` (dropped when false), `bool!`, `int`, `long`, `intstr` (a number or text), `qty`,
+`time`, `micro` (to the microsecond), `any`, `map` (of text), `qtys` (of quantities), the name of another type, or `[T]`
+for a list. `[T]@key` is merged by that key in a strategic merge patch, `[str]@` by value. A field that is not here is
+unknown to the server: it is dropped with a warning, or refused when the client asks for strictness.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from kjnb.embedded.api import quantity
+from kjnb.embedded.api import quantity, timestamps
 from kjnb.embedded.api.fields import FIELDS
 
 Object = dict[str, Any]
@@ -134,6 +134,21 @@ def _quantity(value: Any, place: str, owner: str) -> Any:
         raise Mismatch(str(error)) from None
 
 
+def _time(micro: bool) -> Callable[[Any, str, str], Any]:
+    def check(value: Any, place: str, owner: str) -> Any:
+        text = _text(value, place, owner)
+        try:
+            return timestamps.canonical(text, micro=micro) if text else None
+        except ValueError as error:
+            raise Mismatch(str(error)) from None
+
+    return check
+
+
+def _number_or_text(value: Any, place: str, owner: str) -> Any:
+    return value if isinstance(value, str) else _number(32)(value, place, owner)
+
+
 def _map(value: Any, place: str, owner: str) -> Any:
     if not isinstance(value, dict):
         raise mismatch(value, "map[string]string", place, owner)
@@ -149,8 +164,8 @@ def _quantities(value: Any, place: str, owner: str) -> Any:
 
 
 CHECKS: dict[str, Callable[[Any, str, str], Any]] = {
-    "str": _text, "time": _text, "bool": _flag, "int": _number(32), "long": _number(64),
-    "qty": _quantity, "map": _map, "qtys": _quantities,
+    "str": _text, "time": _time(False), "micro": _time(True), "intstr": _number_or_text,
+    "bool": _flag, "int": _number(32), "long": _number(64), "qty": _quantity, "map": _map, "qtys": _quantities,
     "any": lambda value, _place, _owner: value,
 }  # fmt: skip
 
