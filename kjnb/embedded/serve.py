@@ -26,7 +26,7 @@ from kjnb.embedded.api.server import Context, listen
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
-from kjnb.embedded.first_objects import ensure_node, ensure_objects, node_name
+from kjnb.embedded.first_objects import ensure_node, ensure_objects, ensure_service, node_name
 from kjnb.embedded.node import wire
 from kjnb.embedded.node.kubelet import Kubelet
 from kjnb.embedded.store import Store
@@ -126,7 +126,12 @@ class Cluster:
         self.store = store
         self.ended = asyncio.Event()
         self.kubelet = Kubelet(
-            self.store, node_name=node_name(), state=self.folder, clock=now, backoff_base=backoff_base
+            self.store,
+            node_name=node_name(),
+            state=self.folder,
+            clock=now,
+            backoff_base=backoff_base,
+            settings=root / "cluster.toml",
         )
 
     async def run(self) -> int:
@@ -139,7 +144,8 @@ class Cluster:
         ensure_node(self.store, self.kubelet.node())
         server = self._listen()  # before anything is started that would have to be ended
         node = loop.create_task(self.kubelet.run(), name="kubelet")
-        tasks = start_loops(self.store, clock=now, names=new_suffix, backoff_base=self.backoff_base)
+        tasks = start_loops(self.store, clock=now, names=new_suffix, backoff_base=self.backoff_base,
+                            authority=self.authority)  # fmt: skip
         quiet_collector()
         tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
         for task in (*tasks, node):
@@ -158,8 +164,10 @@ class Cluster:
         )
         if self.port not in (0, port):
             raise OSError(f"port {self.port} of 127.0.0.1 is taken")
+        self.authority = made.certificate.read_text()
         text = credentials.kubeconfig(port, made.certificate.read_bytes(), made.token)
         credentials.write_private(self.folder / "kubeconfig", text.encode())
+        ensure_service(self.store, port)
         state.announce(self.folder, port, self.version, ready=True)
         LOG.info("serving on 127.0.0.1:%d", port)
         return server
