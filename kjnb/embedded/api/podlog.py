@@ -1,54 +1,29 @@
-"""pods/log: which container's file, which part of it, and following it until its container ends."""
+"""pods/log: which container's log, which part of it, and following it until the container's process has ended."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from kjnb.embedded.api import answers
+from kjnb.embedded.api.log_options import LogOptions
+from kjnb.embedded.api.log_reading import Reader, Stamper
 from kjnb.embedded.store import Store
 
 Object = dict[str, Any]
-BLOCK = 256 * 1024
 POLL_SECONDS = 0.05
+POLLS_FOR_A_SIGN = 20  # polls without news, after which the client's presence is asked for
+
+__all__ = ["LogFiles", "LogOptions", "PodLog", "container_of", "process_of"]
 
 
 class LogFiles(Protocol):
     """Where the node keeps what containers printed."""
 
-    def log_file(self, namespace: str, pod: str, uid: str, container: str, previous: bool = False) -> Path | None:
-        """The file of that container's newest process, or of the one before; None when there is none."""
-
-
-class LogOptions(NamedTuple):
-    """PodLogOptions, as far as they are served."""
-
-    container: str = ""
-    follow: bool = False
-    previous: bool = False
-    tail: int | None = None
-    limit: int | None = None
-
-    @classmethod
-    def parse(cls, query: Callable[[str], str], name: str) -> LogOptions:
-        """From the query; 400 for what is no number, 422 for a negative one."""
-        numbers = {key: _whole(query(key), key, name) for key in ("tailLines", "limitBytes")}
-        flags = {key: query(key) in ("true", "1") for key in ("follow", "previous")}
-        return cls(query("container"), flags["follow"], flags["previous"], numbers["tailLines"], numbers["limitBytes"])
-
-
-def _whole(text: str, field: str, name: str) -> int | None:
-    if not text:
-        return None
-    if not text.lstrip("-").isdecimal():
-        raise answers.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    least = 1 if field == "limitBytes" else 0
-    if int(text) < least:
-        words = f"Invalid value: {text}: must be greater than or equal to {least}"
-        raise answers.invalid("PodLogOptions", "", name, [answers.FieldError(field, "FieldValueInvalid", words)])
-    return int(text)
+    def log_file(self, namespace: str, pod: str, uid: str, container: str, number: int | None = None) -> Path | None:
+        """The file of that container's process of that number; None when there is none."""
 
 
 def container_of(pod: Object, asked: str) -> str:
@@ -73,92 +48,93 @@ def state_of(pod: Object, container: str) -> Object:
     return next((one for one in every if one["name"] == container), {})
 
 
+def process_of(pod: Object, container: str, previous: bool) -> str:
+    """The id of the process whose log is wanted: the newest that has begun, or the one before it. 400 if none has."""
+    status = state_of(pod, container)
+    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated") or {}
+    who = f'container "{container}" in pod "{pod["metadata"]["name"]}"'
+    if previous:
+        if not last.get("containerID"):
+            raise answers.bad_request(f"previous terminated {who} not found")
+        return str(last["containerID"])
+    ended = state.get("terminated") or {}
+    begun = status.get("containerID") if "running" in state else ended.get("containerID") or last.get("containerID")
+    if begun:
+        return str(begun)
+    if ended:
+        raise answers.bad_request(f"{who} is terminated")
+    why = (state.get("waiting") or {}).get("reason", "ContainerCreating")
+    pulls = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
+    raise answers.bad_request(f"{who} is waiting to start: {pulls.get(why, why)}")
+
+
 class PodLog:
     """One request for one container's log."""
 
-    def __init__(self, store: Store, files: LogFiles, pod: Object, options: LogOptions) -> None:
+    def __init__(self, store: Store, files: LogFiles, pod: Object, options: LogOptions, now: float) -> None:
         self.store, self.options = store, options
-        meta = pod["metadata"]
-        self.key = (meta["namespace"], meta["name"])
-        self.uid, self.container = meta["uid"], container_of(pod, options.container)
-        self._refuse_early(pod, meta["name"])
-        self._files = files
-        self._meta = meta
+        self._meta = pod["metadata"]
+        self.container = container_of(pod, options.container)
         self.scheduled = bool(pod["spec"].get("nodeName"))
-
-    def _refuse_early(self, pod: Object, name: str) -> None:
-        state = state_of(pod, self.container)
-        ended = (state.get("lastState") or {}).get("terminated")
-        if self.options.previous and not ended:
-            words = f'previous terminated container "{self.container}" in pod "{name}" not found'
-            raise answers.bad_request(words)
-        waits = (state.get("state") or {}).get("waiting")
-        if waits and not ended:
-            why = waits.get("reason", "ContainerCreating")
-            raise answers.bad_request(f'container "{self.container}" in pod "{name}" is waiting to start: {why}')
+        self._process = process_of(pod, self.container, options.previous) if self.scheduled else ""
+        self._files = files
+        self._since = options.since(now)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes asked for; with `follow`, what is added until the container has ended."""
-        left, path = self.options.limit, self._path()
-        place = start_of(path, self.options.tail)
-        while True:
-            over = not self.options.follow or self._ended()  # asked before reading: nothing is written after the end
-            path = path or self._path()
-            for block in blocks(path, place):
-                place += len(block)
-                given = block if left is None else block[:left]
-                if given:
-                    yield given
+        """The bytes asked for, in pieces; with `follow`, what is added until the process has ended.
+
+        Now and then an empty piece, so that who sends them notices that nobody listens any more.
+        """
+        reader = await self._open()
+        if reader is None:
+            return
+        try:
+            await reader.seek(self.options.tail, self._since)
+            left = self.options.limit
+            async for piece in self._pieces(reader):
+                given = piece if left is None else piece[:left]
+                yield given
                 left = None if left is None else left - len(given)
                 if left == 0:
                     return
+        finally:
+            reader.close()
+
+    async def _open(self) -> Reader | None:
+        path = self._path()
+        while path is None and self.options.follow and not self._ended():
+            await asyncio.sleep(POLL_SECONDS)
+            path = self._path()
+        try:
+            return Reader(path) if path else None
+        except FileNotFoundError:  # its pod has gone this moment
+            return None
+
+    async def _pieces(self, reader: Reader) -> AsyncIterator[bytes]:
+        stamp: Callable[[bytes], bytes] = Stamper(reader).stamp if self.options.timestamps else bytes
+        while True:
+            over = not self.options.follow or self._ended()  # asked before reading: nothing is written after the end
+            while block := reader.read():
+                yield stamp(block)
+                await asyncio.sleep(0)
             if over:
                 return
-            await asyncio.sleep(POLL_SECONDS)
+            yield b""
+            for _ in range(POLLS_FOR_A_SIGN):
+                await asyncio.sleep(POLL_SECONDS)
+                if reader.has_news() or self._ended():
+                    break
 
     def _path(self) -> Path | None:
-        meta = self._meta
-        return self._files.log_file(meta["namespace"], meta["name"], meta["uid"], self.container, self.options.previous)
+        meta, number = self._meta, self._process.rpartition("_")[2]
+        if not number.isdecimal():
+            return None
+        return self._files.log_file(meta["namespace"], meta["name"], meta["uid"], self.container, int(number))
 
     def _ended(self) -> bool:
-        pod = self.store.get("pods", *self.key)
-        if pod is None or pod["metadata"]["uid"] != self.uid:
+        """Whether that process does not run any more, or its pod has gone."""
+        pod = self.store.get("pods", self._meta["namespace"], self._meta["name"])
+        if pod is None or pod["metadata"]["uid"] != self._meta["uid"]:
             return True
-        if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-            return True
-        return "terminated" in (state_of(pod, self.container).get("state") or {})
-
-
-def blocks(path: Path | None, place: int) -> list[bytes]:
-    """What the file holds from there on, in blocks; nothing when there is no file."""
-    found: list[bytes] = []
-    if path is None:
-        return found
-    try:
-        with path.open("rb") as file:
-            file.seek(place)
-            while block := file.read(BLOCK):
-                found.append(block)
-    except FileNotFoundError:
-        pass
-    return found
-
-
-def start_of(path: Path | None, tail: int | None) -> int:
-    """Where the last `tail` lines begin; a last line without its end counts as one."""
-    if tail is None or path is None or not path.exists():
-        return 0
-    with path.open("rb") as file:
-        place = end = file.seek(0, 2)
-        if tail == 0:
-            return end
-        seen = b""
-        while place:
-            size = min(BLOCK, place)
-            place -= size
-            file.seek(place)
-            seen = file.read(size) + seen
-            body = seen[:-1] if seen.endswith(b"\n") else seen
-            if body.count(b"\n") >= tail:
-                return place + len(body) - len(body.split(b"\n", body.count(b"\n") - tail + 1)[-1])
-    return 0
+        status = state_of(pod, self.container)
+        return "running" not in (status.get("state") or {}) or status.get("containerID") != self._process

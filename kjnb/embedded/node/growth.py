@@ -29,22 +29,23 @@ class _Log:
         self.changed = now
         self.due = now + LOOK_EVERY
 
-    def look(self, now: float) -> None:
+    def look(self, now: float, many: int) -> None:
         """Note growth, and say when to look again."""
         seen = os.stat(self.path)
         if seen.st_size > self.size:
             log_times.note(self.path, seen.st_size, seen.st_mtime)
             self.size, self.changed = seen.st_size, now
             self.notes += 1
-        pause = 1.0 if self.notes > MANY_NOTES else min((now - self.changed) / 8, LOOK_AT_LEAST_EVERY)
+        pause = 1.0 if self.notes > many else min((now - self.changed) / 8, LOOK_AT_LEAST_EVERY)
         self.due = now + max(LOOK_EVERY, pause)
 
 
 class Growth:
     """The logs that are watched. `now` is a clock that never goes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, many: int = MANY_NOTES) -> None:
         self._logs: dict[str, _Log] = {}
+        self._many = many
         self._due = NEVER
 
     def follow(self, name: str, log: str, now: float) -> None:
@@ -69,7 +70,7 @@ class Growth:
         for name, log in list(self._logs.items()):
             if log.due <= now:
                 try:
-                    log.look(now)
+                    log.look(now, self._many)
                 except OSError:  # removed, or the disk is full: the log's own last change must do
                     del self._logs[name]
         pause = now + max(LOOK_EVERY, PATIENCE_FOR_EACH * len(self._logs))

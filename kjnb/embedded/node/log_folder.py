@@ -1,4 +1,8 @@
-"""Where the logs of containers are: `<namespace>_<pod>_<uid>/<container>/<restarts>.log`, raw bytes, mode 0600."""
+"""Where the logs of containers are: `<namespace>_<pod>_<uid>/<container>/<number>.log`, raw bytes, mode 0600.
+
+The number is that of the container's process: how often it had been restarted. As on a real node the logs of two
+processes are kept, the newest and the one before.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
+
+from kjnb.embedded.log_times import SUFFIX
 
 TAIL_LINES = 80
 TAIL_BYTES = 2048
@@ -20,24 +26,26 @@ class LogFolder:
     def _pod(self, namespace: str, pod: str, uid: str) -> Path:
         return self.root / f"{namespace}_{pod}_{uid}"
 
-    def place(self, namespace: str, pod: str, uid: str, container: str, restarts: int) -> Path:
-        """The file that the container's process number `restarts` writes; its folder is there."""
+    def place(self, namespace: str, pod: str, uid: str, container: str, number: int) -> Path:
+        """The file that the container's process of that number writes; its folder is there, an old log is not."""
         folder = self._pod(namespace, pod, uid) / container
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder / f"{restarts}.log"
+        if number > 1:
+            for suffix in (".log", SUFFIX):
+                (folder / f"{number - 2}{suffix}").unlink(missing_ok=True)
+        return folder / f"{number}.log"
 
-    def find(self, namespace: str, pod: str, uid: str, container: str, previous: bool) -> Path | None:
-        """The newest log of a container, or the one before; None if there is none."""
+    def find(self, namespace: str, pod: str, uid: str, container: str, number: int | None = None) -> Path | None:
+        """The log of the process of that number, or of the newest; None if there is none."""
         folder = self._pod(namespace, pod, uid) / container
-        with contextlib.suppress(FileNotFoundError):
-            numbers = sorted(int(path.stem) for path in folder.iterdir() if path.stem.isdigit())
-            wanted = numbers[:-1] if previous else numbers
-            return folder / f"{wanted[-1]}.log" if wanted else None
-        return None
+        if number is None:
+            number = max((int(path.stem) for path in folder.glob("*.log") if path.stem.isdecimal()), default=-1)
+        path = folder / f"{number}.log"
+        return path if path.exists() else None
 
-    def tail(self, namespace: str, pod: str, uid: str, container: str, restarts: int) -> str:
+    def tail(self, namespace: str, pod: str, uid: str, container: str, number: int) -> str:
         """The last lines, as a kubelet puts them into a termination message."""
-        path = self._pod(namespace, pod, uid) / container / f"{restarts}.log"
+        path = self._pod(namespace, pod, uid) / container / f"{number}.log"
         with contextlib.suppress(OSError), path.open("rb") as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL_BYTES))
             lines = log.read().decode(errors="replace").splitlines(keepends=True)
