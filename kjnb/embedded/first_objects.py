@@ -44,6 +44,20 @@ def ensure_objects(store: Store, root: Path) -> None:
         store.update("configmaps", {**found, "data": wanted})
 
 
+def ensure_service(store: Store, port: int) -> None:
+    """The Service by which clients find this very server."""
+    family = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "sessionAffinity": "None"}
+    at = {"name": "https", "port": port, "protocol": "TCP", "targetPort": port}
+    spec = {"clusterIP": "127.0.0.1", "clusterIPs": ["127.0.0.1"], "type": "ClusterIP", "ports": [at], **family}
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    meta = {"name": "kubernetes", "namespace": "default", "labels": labels}
+    wanted = {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec, "status": {"loadBalancer": {}}}
+    if store.get("services", "default", "kubernetes") is None:
+        store.create("services", wanted)
+    else:
+        store.update("services", wanted)
+
+
 def site_defaults(root: Path) -> dict[str, str]:
     """The ConfigMap `kjnb-defaults`: pods run here in the caller's interpreter, as the caller, on this file system."""
     patch = {

@@ -34,6 +34,7 @@ def test_resources_and_their_subresources():
     assert core["pods/log"]["verbs"] == ["get"]
     assert not core["nodes"]["namespaced"]
     assert set(rows("/apis/batch/v1")) == {"jobs", "jobs/status"}
+    assert core["services"]["verbs"] == ["get", "list", "watch"]
     assert rows("/apis/authorization.k8s.io/v1")["selfsubjectaccessreviews"]["verbs"] == ["create"]
 
 
@@ -61,26 +62,64 @@ def test_the_version_names_both():
     assert discovery.version("1.2")["gitVersion"] == f"{discovery.KUBERNETES}+kjnb.1.2"
 
 
+def test_everything_in_one_document():
+    (core,) = discovery.aggregated("/api", "v2")["items"]
+    found = {one["resource"]: one for one in core["versions"][0]["resources"]}
+    assert found["pods"]["scope"] == "Namespaced"
+    assert found["namespaces"]["scope"] == "Cluster"
+    below = {one["subresource"]: one["responseKind"] for one in found["pods"]["subresources"]}
+    assert below["eviction"] == {"group": "policy", "version": "v1", "kind": "Eviction"}
+    assert below["status"] == {"group": "", "version": "v1", "kind": "Pod"}
+    names = [one["metadata"]["name"] for one in discovery.aggregated("/apis", "v2")["items"]]
+    assert {"batch", "events.k8s.io"} <= set(names)
+    assert discovery.aggregated("/api/v1", "v2") is None
+
+
 def test_pages_hold_everything_once():
-    first, told = paging.page(NAMED, "3", "", "7")
+    first, told = paging.page(NAMED, 3, None, 7, counted=True)
     assert [one["metadata"]["name"] for one in first] == ["a", "b", "c"]
     assert told["remainingItemCount"] == 1
-    rest, told = paging.page(NAMED, "3", told["continue"], "9")
+    mark = paging.opened(told["continue"])
+    assert mark.version == 7
+    rest, told = paging.page(NAMED, 3, mark, 7, counted=True)
     assert [one["metadata"]["name"] for one in rest] == ["d"]
     assert told == {"resourceVersion": "7"}
-    assert paging.page(NAMED, "", "", "7") == (NAMED, {"resourceVersion": "7"})
+    assert paging.page(NAMED, 0, None, 7, counted=True) == (NAMED, {"resourceVersion": "7"})
+    assert "remainingItemCount" not in paging.page(NAMED, 3, None, 7, counted=False)[1]
 
 
-@pytest.mark.parametrize(("limit", "mark"), [("many", ""), ("1", "%%%"), ("1", base64.b64encode(b"[1]").decode())])
-def test_a_page_that_cannot_be_is_refused(limit, mark):
-    with pytest.raises(answers.Refused):
-        paging.page(NAMED, limit, mark, "7")
+@pytest.mark.parametrize(
+    "token", ["%%%", "\xe9", base64.b64encode(b"[1]").decode(), base64.b64encode(b"[1, [2]]").decode()]
+)
+def test_a_mark_that_is_none_is_refused(token):
+    with pytest.raises(answers.Refused) as refused:
+        paging.opened(token)
+    assert refused.value.code == 400
+
+
+def test_a_mark_that_is_too_old_comes_with_one_that_is_not():
+    refused = paging.too_old(paging.Mark(7, ["n", "b"]))
+    assert refused.code == 410
+    assert paging.opened(refused.status["metadata"]["continue"]) == (None, ["n", "b"])
+
+
+RULES = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+ME = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
 def test_who_holds_the_token_may_do_everything():
-    may = reviews.review("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {"spec": {"x": 1}})
+    may = reviews.review(ACCESS, {"spec": {"resourceAttributes": {"verb": "list"}}})
     assert may["status"]["allowed"]
-    assert may["spec"] == {"x": 1}
-    me = reviews.review("/apis/authentication.k8s.io/v1/selfsubjectreviews", None)
-    assert me["status"]["userInfo"]["username"] == "kjnb:owner"
-    assert reviews.review("/apis/batch/v1/jobs", {}) is None
+    assert may["spec"] == {"resourceAttributes": {"verb": "list"}}
+    assert reviews.review(ME, {})["status"]["userInfo"]["username"] == "kjnb:owner"
+    assert reviews.review(RULES, {"spec": {"namespace": "default"}})["status"]["incomplete"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [(None, 400), ({"kind": "Job"}, 400), ({"spec": 7}, 400), ({}, 422), ({"spec": {}}, 422)]
+)
+def test_a_review_of_nothing_is_refused(body, code):
+    with pytest.raises(answers.Refused) as refused:
+        reviews.review(ACCESS, body)
+    assert refused.value.code == code

@@ -91,7 +91,7 @@ def test_an_honest_no(client, method, path, code):
         (b'{"metadata": {}}', {}, 422),
         (b'{"metadata": {"name": "../../etc/passwd"}}', {}, 422),
         (b'{"metadata": {"name": "a", "namespace": "elsewhere"}}', {}, 400),
-        (b"kind: ConfigMap", {"Content_Type": "application/yaml"}, 415),
+        (b"kind: ConfigMap", {"Content_Type": "text/plain"}, 415),
         (b"\xff\xfe", {"Content_Type": "application/vnd.kubernetes.protobuf"}, 400),
         (b" " * (3 * 1024 * 1024 + 1), {}, 413),
     ],

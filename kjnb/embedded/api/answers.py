@@ -57,9 +57,10 @@ def not_found(resource: str, group: str, name: str) -> Refused:
     return Refused(failure(404, "NotFound", words, details_of(resource, group, name)))
 
 
-def no_such_path() -> Refused:
+def no_such_path(why: str = "") -> Refused:
     """404: the server does not know this resource."""
-    return Refused(failure(404, "NotFound", "the server could not find the requested resource"))
+    words = "the server could not find the requested resource"
+    return Refused(failure(404, "NotFound", f"{words}: {why}" if why else words))
 
 
 def already_exists(resource: str, group: str, name: str) -> Refused:
@@ -99,6 +100,13 @@ def method_not_allowed() -> Refused:
 def expired(message: str) -> Refused:
     """410: the version is too old; list again."""
     return Refused(failure(410, "Expired", message))
+
+
+def future_version(wanted: int, current: int) -> Refused:
+    """504: a version that no object has yet; a replica that lags would say the same."""
+    words = f"Too large resource version: {wanted}, current: {current}"
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    return Refused(failure(504, "Timeout", words, {"causes": [cause], "retryAfterSeconds": 1}))
 
 
 def too_large(limit: int) -> Refused:

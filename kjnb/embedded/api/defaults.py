@@ -168,13 +168,9 @@ def _core(resources: Object | None) -> Object:
 def namespace(obj: Object) -> Object:
     """A namespace is active and finalized by Kubernetes, and can be selected by its name."""
     meta = obj["metadata"]
-    labels = {"kubernetes.io/metadata.name": meta.get("name", ""), **(meta.get("labels") or {})}
-    return {
-        **obj,
-        "metadata": {**meta, "labels": labels},
-        "spec": {"finalizers": ["kubernetes"]},
-        "status": {"phase": "Active"},
-    }
+    labels = {**(meta.get("labels") or {}), "kubernetes.io/metadata.name": meta.get("name", "")}
+    under: Object = {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
+    return {**under, **obj, "metadata": {**meta, "labels": labels}}
 
 
 def secret(obj: Object) -> Object:

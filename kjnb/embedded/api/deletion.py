@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from kjnb.embedded.api import namespaces
 from kjnb.embedded.api.resources import BY_PLURAL
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.store import Store
@@ -29,6 +30,8 @@ def request_deletion(
 ) -> tuple[Object, bool]:
     """(the object as it is after the request, whether it is gone). Asked again, a pod's grace can only shrink."""
     meta = obj["metadata"]
+    if resource == "namespaces" and (namespaces.held(obj) or not meta.get("deletionTimestamp")):
+        return store.update(resource, namespaces.terminating(obj, now.timestamp())), False
     seconds = grace_of(resource, obj, grace)
     finalizers = with_propagation(resource, meta.get("finalizers") or [], propagation)
     if meta.get("deletionTimestamp"):

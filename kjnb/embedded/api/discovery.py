@@ -6,13 +6,23 @@ from typing import Any
 
 from kjnb.embedded.api import schema
 from kjnb.embedded.api.fields import FIELDS
-from kjnb.embedded.api.resources import EVERY_VERB, RESOURCES, Resource
+from kjnb.embedded.api.resources import RESOURCES, Resource
 
 Object = dict[str, Any]
-GROUPS = (("batch", "v1"), ("authorization.k8s.io", "v1"), ("authentication.k8s.io", "v1"))
+GROUPS = (("batch", "v1"), ("events.k8s.io", "v1"), ("authorization.k8s.io", "v1"), ("authentication.k8s.io", "v1"))
 REVIEWS = {
-    "authorization.k8s.io": ("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-    "authentication.k8s.io": ("selfsubjectreviews", "SelfSubjectReview"),
+    "authorization.k8s.io": (
+        ("selfsubjectaccessreviews", "SelfSubjectAccessReview"), ("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+    ),
+    "authentication.k8s.io": (("selfsubjectreviews", "SelfSubjectReview"),),
+}  # fmt: skip
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+SUBRESOURCES: dict[str, tuple[tuple[str, ...], Object]] = {  # verbs, and what their kind is where it is another
+    "status": (("get", "patch", "update"), {}),
+    "log": (("get",), {}),
+    "finalize": (("update",), {}),
+    "eviction": (("create",), {"group": "policy", "version": "v1", "kind": "Eviction"}),
+    "binding": (("create",), {"kind": "Binding"}),
 }
 KUBERNETES = "v1.36.2"
 JSON_TYPES: dict[str, Object] = {
@@ -64,11 +74,10 @@ def group(name: str, number: str) -> Object:
 def resource_list(name: str, number: str) -> Object:
     """The resources of a group and version, with their subresources."""
     rows = [row for one in RESOURCES if (one.group, one.version) == (name, number) for row in resource_rows(one)]
-    if name in REVIEWS:
-        plural, kind = REVIEWS[name]
-        rows.append(
-            {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
-        )
+    rows += [
+        {"name": plural, "singularName": kind.lower(), "namespaced": False, "kind": kind, "verbs": ["create"]}
+        for plural, kind in REVIEWS.get(name, ())
+    ]
     said = f"{name}/{number}" if name else number
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": said, "resources": rows}
 
@@ -77,24 +86,55 @@ def resource_rows(one: Resource) -> list[Object]:
     """A resource and its subresources, as discovery lists them."""
     row: Object = {
         "name": one.plural, "singularName": one.kind.lower(), "namespaced": one.namespaced, "kind": one.kind,
-        "verbs": list(EVERY_VERB),
+        "verbs": list(one.verbs),
     }  # fmt: skip
     if one.short:
         row["shortNames"] = list(one.short)
     if one.categories:
         row["categories"] = list(one.categories)
-    verbs = {"status": ["get", "patch", "update"], "log": ["get"]}
     below = [
         {
-            "name": f"{one.plural}/{sub}",
-            "singularName": "",
-            "namespaced": one.namespaced,
-            "kind": one.kind,
-            "verbs": verbs[sub],
+            "name": f"{one.plural}/{sub}", "singularName": "", "namespaced": one.namespaced, "kind": one.kind,
+            **SUBRESOURCES[sub][1], "verbs": list(SUBRESOURCES[sub][0]),
         }
         for sub in one.subresources
-    ]
+    ]  # fmt: skip
     return [row, *below]
+
+
+def aggregated(path: str, version: str) -> Object | None:
+    """All groups with all their resources in one document; None for other paths."""
+    if path not in ("/api", "/apis"):
+        return None
+    served = GROUPS if path == "/apis" else (("", "v1"),)
+    items = [
+        {
+            "metadata": {"name": name},
+            "versions": [{"version": number, "resources": discovered(name, number), "freshness": "Current"}],
+        }
+        for name, number in served
+    ]
+    return {
+        "kind": "APIGroupDiscoveryList", "apiVersion": f"apidiscovery.k8s.io/{version}", "metadata": {}, "items": items,
+    }  # fmt: skip
+
+
+def discovered(name: str, number: str) -> list[Object]:
+    """The resources of one group as the whole document has them: subresources below their resource."""
+    found: dict[str, Object] = {}
+    for row in resource_list(name, number)["resources"]:
+        plural, _, sub = row["name"].partition("/")
+        kind = {"group": row.get("group", name), "version": row.get("version", number), "kind": row["kind"]}
+        if sub:
+            below = {"subresource": sub, "responseKind": kind, "verbs": row["verbs"]}
+            found[plural].setdefault("subresources", []).append(below)
+            continue
+        more = {key: row[key] for key in ("shortNames", "categories") if key in row}
+        found[plural] = {
+            "resource": plural, "responseKind": kind, "scope": "Namespaced" if row["namespaced"] else "Cluster",
+            "singularResource": row["singularName"], "verbs": row["verbs"], **more,
+        }  # fmt: skip
+    return list(found.values())
 
 
 # -- OpenAPI v3, as far as kubectl needs it to leave validation to the server, and for `kubectl explain`
@@ -141,7 +181,7 @@ def schemas(name: str) -> Object:
     for one in RESOURCES:
         if one.group == name:
             what = {"group": one.group, "kind": one.kind, "version": one.version}
-            found[_named(one.kind)]["x-kubernetes-group-version-kind"] = [what]
+            found[_named(one.type)]["x-kubernetes-group-version-kind"] = [what]
     return found
 
 

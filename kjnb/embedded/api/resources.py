@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from kjnb.embedded.api import defaults
+from kjnb.embedded.api import defaults, newer_events
 from kjnb.embedded.api.answers import FieldError
 from kjnb.embedded.api.validation import core, job, pod_object
 
 Object = dict[str, Any]
 EVERY_VERB = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+READ_VERBS = ("get", "list", "watch")
+ONE_BY_ONE = tuple(verb for verb in EVERY_VERB if verb != "deletecollection")
 ANY_FIELDS = frozenset({"metadata.name", "metadata.namespace"})
 
 
 class Resource(NamedTuple):
-    """One served kind; `default` fills in, the checks find what is wrong, `fields` are those to select by."""
+    """One served kind; `default` fills in, the checks find what is wrong, `fields` are those to select by.
+
+    A kind that is another view of what is stored has a `type` of its own and two ways between the views.
+    """
 
     plural: str
     kind: str
@@ -31,6 +36,19 @@ class Resource(NamedTuple):
     categories: tuple[str, ...] = ()
     default_propagation: str = "Background"
     returns_deleted: bool = False
+    verbs: tuple[str, ...] = EVERY_VERB
+    own_type: str = ""
+    shown: Callable[[Object], Object] | None = None
+    kept: Callable[[Object], Object] | None = None
+
+    @property
+    def type(self) -> str:
+        """The kind's name in `fields.py`."""
+        return self.own_type or self.kind
+
+    def view(self, stored: Object) -> Object:
+        """The object as this kind shows it."""
+        return self.shown(stored) if self.shown else stored
 
     @property
     def api_version(self) -> str:
@@ -44,8 +62,8 @@ def as_given(obj: Object) -> Object:
 
 
 POD_FIELDS = ANY_FIELDS | {
-    "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase",
-    "status.podIP", "status.nominatedNodeName",
+    "spec.hostNetwork", "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
+    "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
 }  # fmt: skip
 EVENT_FIELDS = ANY_FIELDS | {
     f"involvedObject.{part}"
@@ -59,7 +77,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "pods", "Pod", "", "v1", True, defaults.pod, pod_object.pod_object, pod_object.pod_update, POD_FIELDS,
-        short=("po",), subresources=("status", "log"), categories=("all",), returns_deleted=True,
+        short=("po",), subresources=("status", "log", "eviction", "binding"), categories=("all",), returns_deleted=True,
     ),
     Resource(
         "configmaps", "ConfigMap", "", "v1", True, as_given, core.entries, core.entries_update, short=("cm",),
@@ -74,8 +92,22 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(
         "namespaces", "Namespace", "", "v1", False, defaults.namespace, core.namespace, core.plain_update,
-        ANY_FIELDS | {"status.phase"}, short=("ns",), subresources=("status",), returns_deleted=True,
+        ANY_FIELDS | {"name", "status.phase"}, short=("ns",), subresources=("status", "finalize"),
+        returns_deleted=True, verbs=ONE_BY_ONE,
+    ),
+    Resource(
+        "serviceaccounts", "ServiceAccount", "", "v1", True, as_given, core.plain, core.plain_update, short=("sa",),
+        returns_deleted=True,
+    ),
+    Resource(
+        "services", "Service", "", "v1", True, as_given, core.plain, core.plain_update,
+        ANY_FIELDS | {"spec.clusterIP", "spec.type"}, short=("svc",), categories=("all",), verbs=READ_VERBS,
+    ),
+    Resource(
+        "events", "Event", "events.k8s.io", "v1", True, as_given, core.plain, core.plain_update,
+        ANY_FIELDS | newer_events.SELECTED, short=("ev",), own_type="NewerEvent", shown=newer_events.shown,
+        kept=newer_events.kept,
     ),
 )  # fmt: skip
 BY_PATH = {(one.group, one.version, one.plural): one for one in RESOURCES}
-BY_PLURAL = {one.plural: one for one in RESOURCES}
+BY_PLURAL = {one.plural: one for one in RESOURCES if one.shown is None}

@@ -4,17 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+from kjnb.embedded.api import answers
+
 Object = dict[str, Any]
 OWNER = {"username": "kjnb:owner", "groups": ["system:masters", "system:authenticated"]}
+EVERYTHING: Object = {
+    "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+    "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+    "incomplete": False,
+}
+ANSWERED: dict[str, tuple[str, str]] = {  # path → kind and version
+    f"/apis/{version}/{kind.lower()}{'es' if kind.endswith('s') else 's'}": (kind, version)
+    for kind, version in (
+        ("SelfSubjectAccessReview", "authorization.k8s.io/v1"),
+        ("SelfSubjectRulesReview", "authorization.k8s.io/v1"),
+        ("SelfSubjectReview", "authentication.k8s.io/v1"),
+    )
+}
 
 
-def review(path: str, body: Any) -> Object | None:
-    """The answer to a review that was posted; None for other paths."""
-    given = body if isinstance(body, dict) else {}
-    if path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
-        said: Object = {"allowed": True, "reason": "the token's holder owns this cluster"}
-        return {**given, "kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "status": said}
-    if path == "/apis/authentication.k8s.io/v1/selfsubjectreviews":
-        whole = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1", "metadata": {}}
+def review(path: str, body: Any) -> Object:
+    """The answer to a review that was posted there. 400, 422."""
+    kind, version = ANSWERED[path]
+    if not isinstance(body, dict) or (body.get("kind", kind), body.get("apiVersion", version)) != (kind, version):
+        raise answers.bad_request(f"the object provided is unrecognized (must be of type {kind})")
+    spec = body.get("spec") or {}
+    if not isinstance(spec, dict):
+        raise answers.bad_request(f"json: cannot unmarshal the spec into Go struct field {kind}.spec")
+    whole: Object = {"kind": kind, "apiVersion": version, "metadata": {}}
+    if kind == "SelfSubjectReview":
         return {**whole, "status": {"userInfo": OWNER}}
-    return None
+    if kind == "SelfSubjectRulesReview":
+        return {**whole, "spec": spec, "status": EVERYTHING}
+    if ("resourceAttributes" in spec) == ("nonResourceAttributes" in spec):
+        words = "Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        error = answers.FieldError("spec.resourceAttributes", "FieldValueInvalid", words)
+        raise answers.invalid(kind, "authorization.k8s.io", "", [error])
+    said = {"allowed": True, "reason": "the token's holder owns this cluster"}
+    return {**whole, "spec": spec, "status": said}

@@ -15,6 +15,7 @@ class Route(NamedTuple):
     namespace: str | None = None
     name: str | None = None
     subresource: str | None = None
+    watch: bool = False  # asked for by the path, as old clients do
 
 
 def parse(path: str) -> Route | None:
@@ -33,6 +34,9 @@ def _resource(group: str, version: str, rest: list[str]) -> Route | None:
     if "" in rest:
         return None
     namespace = None
+    if rest[0] == "watch" and 1 < len(rest) < 6:
+        found = _resource(group, version, rest[1:])
+        return found._replace(watch=True) if found and not found.subresource else None
     if rest[0] == "namespaces" and group == "" and len(rest) == 3 and rest[2] in ("status", "finalize"):
         return Route(group, version, "namespaces", None, rest[1], rest[2])
     if rest[0] == "namespaces" and len(rest) > 2:

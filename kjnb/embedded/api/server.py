@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hmac
 import ssl
 import time
@@ -15,16 +16,40 @@ import tornado.httpserver
 import tornado.iostream
 import tornado.web
 
-from kjnb.embedded.api import answers, discovery, podlog, protobuf, reviews, routes, selectors, tables, watching
-from kjnb.embedded.api.paging import page
+from kjnb.embedded.api import (
+    answers,
+    bodies,
+    bounds,
+    collections,
+    discovery,
+    eviction,
+    podlog,
+    representation,
+    reviews,
+    routes,
+    watching,
+)
+from kjnb.embedded.api.asking import Asking
+from kjnb.embedded.api.list_options import ListOptions
 from kjnb.embedded.api.resources import BY_PATH, Resource
-from kjnb.embedded.api.verbs import PATCHES, Api, Options, Written
+from kjnb.embedded.api.verbs import PATCHES, Api, Written
 
 Object = dict[str, Any]
-BODY_LIMIT = 3 * 1024 * 1024
-WATCH_SECONDS = 1800.0
 OPEN_PATHS = ("/version", "/healthz", "/readyz", "/livez")
-PROTOBUF = "application/vnd.kubernetes.protobuf"
+JSON = "application/json"
+COMPRESSED_FROM = 128 * 1024
+POSTED = tuple(eviction.KINDS)
+UNSERVED = {
+    name: f"pods/{name} is not served: pods of this cluster are processes of this machine, {instead}"
+    for name, instead in {
+        "exec": "run the command here",
+        "attach": "read the log instead",
+        "portforward": "their ports are open on 127.0.0.1",
+        "proxy": "their ports are open on 127.0.0.1",
+        "ephemeralcontainers": "debug them with this machine's tools",
+        "resize": "give the resources when the pod is made",
+    }.items()
+}
 ENCODE = msgspec.json.Encoder().encode
 
 
@@ -48,6 +73,7 @@ class Handler(tornado.web.RequestHandler):
     def initialize(self, context: Context) -> None:
         """Called by tornado with what `application` was given."""
         self.context = context
+        self.asking = Asking(self.request)
         self.stream: watching.Stream | None = None
         self.gone = False
 
@@ -93,7 +119,7 @@ class Handler(tornado.web.RequestHandler):
         if resource is None or (route.namespace is not None) > resource.namespaced:
             raise answers.no_such_path()
         if route.subresource and route.subresource not in resource.subresources:
-            raise answers.no_such_path()
+            raise answers.no_such_path(UNSERVED.get(route.subresource, "") if resource.plural == "pods" else "")
         await self._resource(resource, route)
         return None
 
@@ -110,9 +136,11 @@ class Handler(tornado.web.RequestHandler):
             raise answers.unauthorized()
 
     async def _other(self, path: str) -> None:
-        if self.request.method == "POST" and (answer := reviews.review(path, self._body())) is not None:
-            return self._send(answer, 201)
-        found = discovery.document(unquote(path), self.context.address)
+        if self.request.method == "POST" and path in reviews.ANSWERED:
+            return self._send(reviews.review(path, self.asking.body("object")), 201)
+        version = representation.aggregated(self.request.headers.get("Accept", ""))
+        whole = discovery.aggregated(path.rstrip("/"), version) if version else None
+        found = whole or discovery.document(unquote(path), self.context.address)
         if found is None:
             self.set_status(404)
             self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -120,134 +148,129 @@ class Handler(tornado.web.RequestHandler):
             return None
         if self.request.method != "GET":
             raise answers.method_not_allowed()
-        return self._send(found)
+        return self._send(found, kind=discovery.AGGREGATED if whole else JSON)
 
     async def _resource(self, resource: Resource, route: routes.Route) -> None:
-        method = self.request.method
+        method = self.request.method or ""
         if route.subresource == "log":
             if method != "GET":
                 raise answers.method_not_allowed()
             return await self._pod_log(resource, route)
-        if method == "GET":
-            if route.name is None:
-                return await (self._watch if self._flag("watch") else self._list)(resource, route)
-            return await self._read(self.context.api.get(resource, route.namespace, route.name), resource)
+        self.asking.read_form()
+        if method == "GET" and route.subresource not in POSTED:
+            if route.name is not None and not route.watch:
+                return await self._read(resource, route)
+            options = self.asking.list_options(watch=route.watch)
+            return await (self._watch if options.watch else self._list)(resource, route, options)
+        self._allowed(resource, route, method)
+        if route.subresource in POSTED:
+            return await self._posted(route)
         changes = {"POST": self._create, "PUT": self._update, "PATCH": self._patch, "DELETE": self._delete}
-        allowed = ("DELETE", "POST") if route.name is None else ("DELETE", "PATCH", "PUT")
-        if method not in allowed or (route.subresource and method == "DELETE"):
-            raise answers.method_not_allowed()
-        if resource.namespaced and route.namespace is None and method != "DELETE":
-            raise answers.method_not_allowed()
         return await changes[method](resource, route)
+
+    def _allowed(self, resource: Resource, route: routes.Route, method: str) -> None:
+        """Whether the resource has this verb there. 405."""
+        if route.subresource:
+            verbs = {"POST": "create"} if route.subresource in POSTED else {"PUT": "update", "PATCH": "patch"}
+            if route.subresource == "finalize":
+                verbs = {"PUT": "update"}
+        elif route.name is not None:
+            verbs = {"PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+        else:
+            verbs = {"POST": "create", "DELETE": "deletecollection"}
+        if verbs.get(method) not in resource.verbs or route.watch:
+            raise answers.method_not_allowed()
+        if resource.namespaced and route.namespace is None:
+            raise answers.method_not_allowed()
 
     # -- verbs
 
-    async def _read(self, obj: Object, resource: Resource) -> None:
+    async def _read(self, resource: Resource, route: routes.Route) -> None:
+        obj = self.context.api.get(resource, route.namespace, str(route.name))
         await self.context.api.store.committed()
-        if carried := self._table():
-            obj = self._as_table([obj], resource, obj["metadata"]["resourceVersion"], carried)
-        self._send(obj)
+        self._send(self._formed(obj, resource))
 
-    async def _list(self, resource: Resource, route: routes.Route) -> None:
-        store = self.context.api.store
-        test = self._selector(resource)
-        version = str(store.resource_version)
-        found = self.context.api.list(resource, route.namespace, test)
-        found, meta = page(found, self._query("limit"), self._query("continue"), version)
-        await store.committed()
-        if carried := self._table():
-            table = self._as_table(found, resource, version, carried)
-            return self._send({**table, "metadata": meta})
-        bare = [{name: value for name, value in obj.items() if name not in ("kind", "apiVersion")} for obj in found]
-        return self._send(
-            {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta, "items": bare}
-        )
+    async def _list(self, resource: Resource, route: routes.Route, options: ListOptions) -> None:
+        api = self.context.api
+        test = self.asking.selector(resource, options.labels, options.fields)
+        found, meta = api.listed(resource, route.namespace, test, options)
+        await api.store.committed()
+        form, now = self.asking.form, self.context.clock()
+        self._send(collections.collection(resource, found, meta, form, now), kind=JSON)
 
     async def _create(self, resource: Resource, route: routes.Route) -> None:
-        written = self.context.api.create(resource, route.namespace, self._body(resource), self._options())
+        options = self.asking.options("CreateOptions")
+        body = self.asking.body(resource.kind)
+        options = options._replace(twice=tuple(self.asking.twice(options)))
+        written = self.context.api.create(resource, route.namespace, body, options)
         await self._written(written, resource, 201)
 
     async def _update(self, resource: Resource, route: routes.Route) -> None:
-        body = self._body(resource)
-        written = self.context.api.update(
-            resource, route.namespace, str(route.name), route.subresource, body, self._options()
-        )
+        options = self.asking.options("UpdateOptions")
+        body = self.asking.body(resource.kind)
+        options = options._replace(twice=tuple(self.asking.twice(options)))
+        written = self.context.api.update(resource, route.namespace, str(route.name), route.subresource, body, options)
         await self._written(written, resource)
 
     async def _patch(self, resource: Resource, route: routes.Route) -> None:
-        how = PATCHES.get(self._content_type())
+        options = self.asking.options("PatchOptions")
+        how = PATCHES.get(self.asking.content_type)
         if how is None:
-            raise answers.unsupported_media_type(self._content_type(), list(PATCHES))
-        body = self._decoded(resource.kind)
+            raise answers.unsupported_media_type(self.asking.content_type, list(PATCHES))
+        if self.asking.given("force") is not None:
+            error = answers.FieldError("force", "FieldValueForbidden", "may not be specified for non-apply patch")
+            raise answers.invalid("PatchOptions", "meta.k8s.io", "", [error])
+        body = bodies.decoded(self.asking.raw(), resource.kind)
         written = self.context.api.patch(
-            resource, route.namespace, str(route.name), route.subresource, how, body, self._options()
+            resource, route.namespace, str(route.name), route.subresource, how, body, options
         )
         await self._written(written, resource)
 
+    async def _posted(self, route: routes.Route) -> None:
+        body = self.asking.body(eviction.KINDS[str(route.subresource)][0])
+        tried = self.asking.dry_run("CreateOptions")
+        place = str(route.namespace), str(route.name), str(route.subresource)
+        answer = eviction.posted(self.context.api, *place, body, tried)
+        await self.context.api.store.committed()
+        self._send(answer, 201)
+
     async def _delete(self, resource: Resource, route: routes.Route) -> None:
-        api, options = self.context.api, self._delete_options()
-        dry_run = self._dry_run() or "All" in (options.get("dryRun") or [])
+        api, options = self.context.api, self.asking.delete_options()
         if route.name is not None:
-            answer = api.delete(resource, route.namespace, route.name, options, dry_run)
-        else:
-            found = api.list(resource, route.namespace, self._selector(resource))
-            items = api.delete_all(resource, found, options, dry_run)
-            meta = {"resourceVersion": str(api.store.resource_version)}
-            answer = {
-                "kind": f"{resource.kind}List",
-                "apiVersion": resource.api_version,
-                "metadata": meta,
-                "items": items,
-            }
+            answer, code = api.delete(resource, route.namespace, route.name, options)
+            await api.store.committed()
+            shown = answer if answer["kind"] == "Status" else self._formed(answer, resource)
+            return self._send(shown, code)
+        chosen = self.asking.list_options()
+        test = self.asking.selector(resource, chosen.labels, chosen.fields)
+        items = api.delete_all(resource, api.list(resource, route.namespace, test), options)
         await api.store.committed()
-        self._send(answer)
+        meta = {"resourceVersion": str(api.store.resource_version)}
+        return self._send(collections.collection(resource, items, meta, self.asking.form, self.context.clock()))
 
     async def _written(self, written: Written, resource: Resource, code: int = 200) -> None:
         await self.context.api.store.committed()
-        for words in written.warnings:
+        for words in bounds.fitting(written.warnings):
             self.add_header("Warning", f'299 - "{quoted(words)}"')
-        if carried := self._table():
-            return self._send(self._as_table([written.obj], resource, "", carried), code)
-        return self._send(written.obj, code)
+        self._send(self._formed(written.obj, resource), code)
 
     # -- streams
 
-    async def _watch(self, resource: Resource, route: routes.Route) -> None:
-        asked = self._asked(resource, route)
+    async def _watch(self, resource: Resource, route: routes.Route, options: ListOptions) -> None:
+        if route.watch and route.name is not None:
+            named = f"metadata.name={route.name}"
+            options = options._replace(fields=f"{options.fields},{named}" if options.fields else named)
+        test = self.asking.selector(resource, options.labels, options.fields)
+        asked = watching.Asked.of(resource, route.namespace, test, self.asking.form, options)
         self.stream = watching.Stream(self.context.api.store, asked, self.context.clock)
-        self.set_header("Content-Type", "application/json")
+        self.set_header("Content-Type", JSON)
         await self._stream(self.stream.chunks())
-
-    def _asked(self, resource: Resource, route: routes.Route) -> watching.Asked:
-        since, initial = self._since()
-        streamed = self._flag("sendInitialEvents")
-        if streamed and self._query("resourceVersionMatch") != "NotOlderThan":
-            words = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            error = answers.FieldError("resourceVersionMatch", "FieldValueForbidden", words)
-            raise answers.invalid("ListOptions", "meta.k8s.io", "", [error])
-        bookmarks = self._flag("allowWatchBookmarks")
-        labels, fields = self._query("labelSelector"), self._query("fieldSelector")
-        seconds = self._number("timeoutSeconds")
-        return watching.Asked(
-            resource, route.namespace, self._selector(resource), (route.namespace or "", labels, fields),
-            since, initial or streamed, self._table(), bookmarks, streamed and bookmarks,
-            float(seconds or WATCH_SECONDS),
-        )  # fmt: skip
-
-    def _since(self) -> tuple[int | None, bool]:
-        """(the version to go on from, whether what is there comes first)."""
-        text = self._query("resourceVersion")
-        if text in ("", "0"):
-            return None, True
-        if not text.isdecimal():
-            words = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-            raise answers.Refused(answers.failure(500, None, words))
-        return int(text), False
 
     async def _pod_log(self, resource: Resource, route: routes.Route) -> None:
         pod = self.context.api.get(resource, route.namespace, str(route.name))
-        options = podlog.LogOptions.parse(self._query, str(route.name))
-        log = podlog.PodLog(self.context.api.store, self.context.files, pod, options)
+        options = podlog.LogOptions.parse(self.asking.query, str(route.name))
+        now = self.context.clock().timestamp()
+        log = podlog.PodLog(self.context.api.store, self.context.files, pod, options, now)
         if not log.scheduled:
             self.set_status(204)
             self.finish()
@@ -274,104 +297,26 @@ class Handler(tornado.web.RequestHandler):
                 self.stream.close()
             await chunks.aclose()
 
-    # -- reading requests
+    # -- answers
 
-    def _query(self, name: str) -> str:
-        return str(self.get_query_argument(name, ""))
+    def _formed(self, obj: Object, resource: Resource) -> Object:
+        return collections.single(resource, obj, self.asking.form, self.context.clock())
 
-    def _flag(self, name: str) -> bool:
-        return self._query(name).lower() in ("1", "true")
-
-    def _number(self, name: str) -> int | None:
-        text = self._query(name)
-        if text and not text.lstrip("-").isdecimal():
-            raise answers.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-        return int(text) if text else None
-
-    def _dry_run(self) -> bool:
-        given = self._query("dryRun")
-        if given not in ("", "All"):
-            words = f'Unsupported value: "{given}": supported values: "All"'
-            raise answers.invalid(
-                "Options", "meta.k8s.io", "", [answers.FieldError("dryRun", "FieldValueNotSupported", words)]
-            )
-        return given == "All"
-
-    def _options(self) -> Options:
-        validation = self._query("fieldValidation") or "Warn"
-        if validation not in ("Ignore", "Warn", "Strict"):
-            words = f'Unsupported value: "{validation}": supported values: "", "Ignore", "Strict", "Warn"'
-            error = answers.FieldError("fieldValidation", "FieldValueNotSupported", words)
-            raise answers.invalid("Options", "meta.k8s.io", "", [error])
-        return Options(self._dry_run(), validation)
-
-    def _delete_options(self) -> Object:
-        body = self._decoded("DeleteOptions") if self.request.body else {}
-        options: Object = dict(body) if isinstance(body, dict) else {}
-        for name in ("propagationPolicy", "orphanDependents"):
-            if text := self._query(name):
-                options.setdefault(name, text if name == "propagationPolicy" else text == "true")
-        seconds = self._number("gracePeriodSeconds")
-        return options if seconds is None else {"gracePeriodSeconds": seconds, **options}
-
-    def _selector(self, resource: Resource) -> selectors.Test | None:
-        labels, fields = self._query("labelSelector"), self._query("fieldSelector")
-        try:
-            return selectors.selector(labels, fields, resource.fields)
-        except selectors.SelectorError as error:
-            raise answers.bad_request(str(error)) from None
-
-    def _content_type(self) -> str:
-        return self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
-
-    def _body(self, resource: Resource | None = None) -> Any:
-        kind = self._content_type()
-        if kind == PROTOBUF:
-            return self._protobuf()
-        if kind not in ("application/json", "*/*"):
-            raise answers.unsupported_media_type(kind, ["application/json", PROTOBUF])
-        return self._decoded(resource.kind if resource else "object")
-
-    def _protobuf(self) -> Any:
-        try:
-            return protobuf.decode(self._bounded())
-        except protobuf.ProtobufError as error:
-            raise answers.bad_request(str(error)) from None
-
-    def _bounded(self) -> bytes:
-        if len(self.request.body) > BODY_LIMIT:
-            raise answers.too_large(BODY_LIMIT)
-        return self.request.body
-
-    def _decoded(self, kind: str) -> Any:
-        try:
-            return msgspec.json.decode(self._bounded())
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            said = f"the object provided is unrecognized (must be of type {kind})"
-            words = f"{said}: couldn't get version/kind; json parse error: {error}"
-            raise answers.bad_request(words) from None
-
-    def _table(self) -> str:
-        """What a Table's rows are to carry; empty when no Table is asked for."""
-        first = self.request.headers.get("Accept", "").replace(" ", "").partition(",")[0]
-        if "as=Table" not in first or "g=meta.k8s.io" not in first:
-            return ""
-        return self._query("includeObject") or "Metadata"
-
-    def _as_table(self, found: list[Object], resource: Resource, version: str, carried: str) -> Object:
-        return tables.table(
-            resource.plural, found, self.context.clock(), include=carried, version=version, columns=True
-        )
-
-    def _send(self, answer: Object, code: int = 200) -> None:
+    def _send(self, answer: Object, code: int = 200, *, kind: str = JSON) -> None:
         self.set_status(code)
-        self.set_header("Content-Type", "application/json")
-        self.finish(ENCODE(answer))
+        self.set_header("Content-Type", kind)
+        body = ENCODE(answer)
+        if len(body) > COMPRESSED_FROM and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body, 1)
+            self.set_header("Content-Encoding", "gzip")
+            self.set_header("Vary", "Accept-Encoding")
+        self.finish(body)
 
 
 def quoted(text: str) -> str:
-    """Inside the quotes of a Warning header."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    """Inside the quotes of a Warning header: UTF-8, which tornado takes as Latin-1, without control characters."""
+    plain = "".join(" " if character < " " or character == "\x7f" else character for character in text)
+    return plain.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8", "replace").decode("latin-1")
 
 
 def listen(context: Context, certificate: str, key: str, port: int) -> tuple[tornado.httpserver.HTTPServer, int]:

@@ -21,6 +21,8 @@ def new_object(resource: Resource, obj: Object, uid: str) -> Object:
     if resource.plural in ("jobs", "pods"):
         obj.pop("status", None)
         obj["spec"] = obj.get("spec") or {}
+    if resource.plural == "namespaces":
+        obj = {name: value for name, value in obj.items() if name not in ("spec", "status")}
     obj = resource.default(obj)
     return new_job(obj) if resource.plural == "jobs" else obj
 
@@ -66,17 +68,24 @@ def new_state(resource: Resource, new: Object, old: Object, subresource: str | N
     meta |= {name: old["metadata"][name] for name in KEPT if name in old["metadata"]}
     new = {**new, "metadata": meta}
     if subresource == "status":
-        return {**old, "metadata": {**old["metadata"], **_version(meta)}, "status": new.get("status") or {}}
+        return of_status(resource, new, old)
+    if resource.plural == "namespaces":
+        new = carried(resource.default(new), old, "status")
+        return new if subresource == "finalize" else carried(new, old, "spec")
     if resource.subresources:
         new = carried(new, old, "status")
-    new = resource.default(new) if resource.plural != "namespaces" else new
+    new = resource.default(new)
     if "generation" in meta and new.get("spec") != old.get("spec"):
         new = {**new, "metadata": {**new["metadata"], "generation": meta["generation"] + 1}}
     return new
 
 
-def _version(meta: Object) -> Object:
-    return {"resourceVersion": meta["resourceVersion"]} if "resourceVersion" in meta else {}
+def of_status(resource: Resource, new: Object, old: Object) -> Object:
+    """The status is new, and labels and annotations may be; nothing else, a pod's owners included."""
+    meta = new["metadata"]
+    if resource.plural == "pods":
+        meta = carried(meta, old["metadata"], "ownerReferences")
+    return {**old, "metadata": meta, "status": new.get("status") or {}}
 
 
 def carried(new: Object, old: Object, part: str) -> Object:

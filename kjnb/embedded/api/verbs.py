@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kjnb.embedded.api import answers, deletion, patches, schema, selectors, strategy
+from kjnb.embedded.api import answers, deletion, namespaces, paging, patches, schema, selectors, strategy
+from kjnb.embedded.api.list_options import ListOptions
 from kjnb.embedded.api.resources import Resource
 from kjnb.embedded.api.timestamps import stamp
+from kjnb.embedded.api.validation import core
 from kjnb.embedded.api.validation import job as job_rules
-from kjnb.embedded.store import AlreadyExists, Conflict, NotFound, Store
+from kjnb.embedded.api.validation.errors import unsupported, wrong
+from kjnb.embedded.store import AlreadyExists, Conflict, Expired, NotFound, Store
 
 Object = dict[str, Any]
 Objects = list[Object]
@@ -21,14 +24,14 @@ PATCHES = {
     "application/strategic-merge-patch+json": "strategic",
     "application/json-patch+json": "json",
 }
-KEPT_NAMESPACES = ("default", "kube-system")
 
 
 class Options(NamedTuple):
-    """What a write is asked to be besides: a try only, strict about unknown fields."""
+    """What a write is asked to be besides: a try only, strict about fields that are unknown, or given `twice`."""
 
     dry_run: bool = False
     validation: str = "Warn"
+    twice: tuple[str, ...] = ()
 
 
 class Written(NamedTuple):
@@ -61,6 +64,27 @@ class Api:
         found = listed(resource.plural, namespace)
         return found if test is None else [obj for obj in found if test(obj)]
 
+    def listed(
+        self, resource: Resource, namespace: str | None, test: selectors.Test | None, options: ListOptions
+    ) -> tuple[Objects, Object]:
+        """(the objects, the list's metadata): now, or as they were at a version; a page of them. 400, 410, 504."""
+        mark = paging.opened(options.mark) if options.mark else None
+        version = mark.version if mark else int(options.version) if options.at_version else None
+        current = self.store.resource_version
+        if (wanted := int(options.version or 0) if version is None else version) > current:
+            raise answers.future_version(wanted, current)
+        if version is None or version == current:
+            found, version = self.list(resource, namespace, test), current
+        else:
+            found = [obj for obj in self._at(resource, namespace, version, mark) if test is None or test(obj)]
+        return paging.page(found, options.limit, mark, version, counted=test is None)
+
+    def _at(self, resource: Resource, namespace: str | None, version: int, mark: paging.Mark | None) -> Objects:
+        try:
+            return self.store.at(resource.plural, namespace, version)
+        except Expired as error:
+            raise (paging.too_old(mark) if mark else answers.expired(str(error))) from None
+
     # -- writing
 
     def create(self, resource: Resource, namespace: str | None, body: Any, options: Options) -> Written:
@@ -69,10 +93,12 @@ class Api:
         meta = self._placed(resource, namespace, obj.get("metadata") or {})
         if meta.get("generateName") and not meta.get("name"):
             meta["name"] = strategy.generated_name(meta["generateName"], random.SystemRandom().choice)
-        self._namespace_open(resource, namespace)
         obj = strategy.new_object(resource, {**obj, "metadata": meta}, self.new_uid())
         self._check(resource, obj, resource.check(obj))
         obj = strategy.labelled(resource, obj)
+        if resource.namespaced:
+            home = self.store.get("namespaces", None, namespace or "")
+            namespaces.refuse_content(home, namespace or "", resource.plural, resource.group, obj["metadata"]["name"])
         if options.dry_run:
             if self.store.get(resource.plural, namespace, meta["name"]):
                 raise answers.already_exists(resource.plural, resource.group, meta["name"])
@@ -109,7 +135,7 @@ class Api:
         """An object's new state, as a change of what it is."""
         old = self.get(resource, namespace, name)
         try:
-            changed = self._patched(resource, old, how, body)
+            changed = self._patched(resource, resource.view(old), how, body)
         except patches.PatchError as error:
             raise (answers.bad_request(str(error)) if error.malformed else answers.unprocessable()) from None
         obj, warnings = self.read(resource, changed, options)
@@ -122,7 +148,7 @@ class Api:
             raise patches.PatchError("a patch is an object", malformed=True)
         if how == "merge":
             return patches.merge_patch(old, body)
-        return patches.strategic_merge(old, body, schema.shape, resource.kind)
+        return patches.strategic_merge(old, body, schema.shape, resource.type)
 
     def _replace(
         self,
@@ -139,10 +165,7 @@ class Api:
         if given.get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
             raise answers.conflict(resource.plural, resource.group, old["metadata"]["name"])
         new = strategy.new_state(resource, obj, old, subresource)
-        check = (
-            job_rules.status_update if subresource == "status" and resource.plural == "jobs" else resource.check_update
-        )
-        self._check(resource, new, check(new, old) if subresource != "status" or resource.plural == "jobs" else [])
+        self._check(resource, new, checks(resource, subresource)(new, old))
         if options.dry_run:
             return Written(new, warnings)
         try:
@@ -152,51 +175,36 @@ class Api:
         except NotFound:
             raise answers.not_found(resource.plural, resource.group, old["metadata"]["name"]) from None
 
-    def delete(self, resource: Resource, namespace: str | None, name: str, options: Object, dry_run: bool) -> Object:
-        """The object, or a Status, as Kubernetes answers."""
+    def delete(self, resource: Resource, namespace: str | None, name: str, options: Object) -> tuple[Object, int]:
+        """(the object, or a Status; the code), as Kubernetes answers."""
         obj = self.get(resource, namespace, name)
         self._may_delete(resource, obj, options)
-        if dry_run:
-            return obj
         grace, propagation = deletion_options(options)
-        if resource.plural == "namespaces":
-            self._empty(name)
-        after, gone = deletion.request_deletion(
-            self.store, resource.plural, obj, grace=grace, propagation=propagation, now=self.clock()
-        )
+        after, gone = obj, True
+        if not options.get("dryRun"):
+            after, gone = deletion.request_deletion(
+                self.store, resource.plural, obj, grace=grace, propagation=propagation, now=self.clock()
+            )
+        code = 202 if not gone and options.get("orphanDependents") is False else 200
         if not gone or resource.returns_deleted:
-            return after
+            return after, code
         details = answers.details_of(resource.plural, resource.group, name)
-        return answers.success({**details, "uid": obj["metadata"]["uid"]})
+        return answers.success({**details, "uid": obj["metadata"]["uid"]}), code
 
-    def delete_all(self, resource: Resource, found: Objects, options: Object, dry_run: bool) -> Objects:
+    def delete_all(self, resource: Resource, found: Objects, options: Object) -> Objects:
         """Every one of them, as `delete` does; what vanished meanwhile is no error."""
+        deletion_options(options)
         for obj in found:
             meta = obj["metadata"]
             if self.store.get(resource.plural, meta.get("namespace"), meta["name"]) is obj:
-                self.delete(resource, meta.get("namespace"), meta["name"], options, dry_run)
+                self.delete(resource, meta.get("namespace"), meta["name"], options)
         return found
 
     def _may_delete(self, resource: Resource, obj: Object, options: Object) -> None:
         meta = obj["metadata"]
-        if resource.plural == "namespaces" and meta["name"] in KEPT_NAMESPACES:
+        if resource.plural == "namespaces" and meta["name"] in namespaces.KEPT:
             raise answers.forbidden(f'namespaces "{meta["name"]}" is forbidden: this namespace may not be deleted')
-        wanted = options.get("preconditions") or {}
-        for part, word in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-            if part in wanted and wanted[part] != meta[part]:
-                why = (
-                    f"Precondition failed: {word} in precondition: {wanted[part]}, {word} in object meta: {meta[part]}"
-                )
-                raise answers.conflict(resource.plural, resource.group, meta["name"], why)
-
-    def _empty(self, namespace: str) -> None:
-        """A namespace goes with all that is in it; pods that run keep their grace period."""
-        for plural in ("jobs", "pods", "configmaps", "secrets", "events"):
-            for obj in self.store.list(plural, namespace):
-                if self.store.get(plural, namespace, obj["metadata"]["name"]) is not None:
-                    deletion.request_deletion(
-                        self.store, plural, obj, grace=None, propagation="Background", now=self.clock()
-                    )
+        preconditions(resource, obj, options)
 
     # -- checks
 
@@ -210,14 +218,16 @@ class Api:
         if kind != resource.kind or version != resource.api_version:
             raise answers.bad_request(f"{said}: it is not of kind {resource.kind} in version {resource.api_version}")
         try:
-            obj, unknown = schema.read(resource.kind, body)
+            obj, unknown = schema.read(resource.type, body)
         except schema.Mismatch as error:
             raise answers.bad_request(f"{said}: {error}") from None
         warnings = [f'unknown field "{path}"' for path in unknown]
+        warnings += [f'duplicate field "{path}"' for path in options.twice]
         if warnings and options.validation == "Strict":
             raise answers.bad_request(f"{said}: strict decoding error: {', '.join(warnings)}")
-        whole = {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
-        return Written({"metadata": {}, **whole}, warnings if options.validation == "Warn" else [])
+        whole = {"metadata": {}, **obj, "apiVersion": resource.api_version, "kind": resource.kind}
+        kept = resource.kept(whole) if resource.kept else whole
+        return Written(kept, warnings if options.validation == "Warn" else [])
 
     def _placed(self, resource: Resource, namespace: str | None, meta: Object) -> Object:
         given = meta.get("namespace")
@@ -229,36 +239,44 @@ class Api:
             )
         return {**meta, "namespace": namespace}
 
-    def _namespace_open(self, resource: Resource, namespace: str | None) -> None:
-        if not resource.namespaced:
-            return
-        home = self.store.get("namespaces", None, namespace or "")
-        if home is None:
-            raise answers.not_found("namespaces", "", namespace or "")
-        if home["metadata"].get("deletionTimestamp"):
-            raise answers.forbidden(
-                f"unable to create new content in namespace {namespace} because it is being terminated"
-            )
-
     def _check(self, resource: Resource, obj: Object, found: Sequence[answers.FieldError]) -> None:
         if found:
             raise answers.invalid(resource.kind, resource.group, obj["metadata"].get("name", ""), found)
 
 
+def checks(resource: Resource, subresource: str | None) -> Callable[[Object, Object], list[answers.FieldError]]:
+    """What holds a new state against the stored one; a status by itself only where it has rules of its own."""
+    if subresource is None or subresource == "finalize":
+        return resource.check_update
+    return job_rules.status_update if resource.plural == "jobs" else core.plain_update
+
+
+def preconditions(resource: Resource, obj: Object, options: Object) -> None:
+    """What DeleteOptions say that the object must still be. 409."""
+    meta, wanted = obj["metadata"], options.get("preconditions") or {}
+    if not isinstance(wanted, dict):
+        raise answers.bad_request("preconditions of the DeleteOptions are not an object")
+    for part, word in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        if wanted.get(part) is not None and wanted[part] != meta[part]:
+            why = f"Precondition failed: {word} in precondition: {wanted[part]}, {word} in object meta: {meta[part]}"
+            raise answers.conflict(resource.plural, resource.group, meta["name"], why)
+
+
 def deletion_options(options: Object) -> tuple[int | None, str | None]:
     """(grace period in seconds, propagation policy) of DeleteOptions. 400, 422."""
-    propagation = options.get("propagationPolicy")
-    if propagation is None and options.get("orphanDependents") is not None:
-        propagation = "Orphan" if options["orphanDependents"] else "Background"
-    if propagation not in (None, *deletion.FINALIZER_OF):
-        known = ", ".join(f'"{one}"' for one in (*deletion.FINALIZER_OF, "nil"))
-        error = answers.FieldError(
-            "propagationPolicy",
-            "FieldValueNotSupported",
-            f'Unsupported value: "{propagation}": supported values: {known}',
-        )
-        raise answers.invalid("DeleteOptions", "meta.k8s.io", "", [error])
+    propagation, orphan = options.get("propagationPolicy"), options.get("orphanDependents")
     grace = options.get("gracePeriodSeconds")
-    if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
-        raise answers.bad_request(f"gracePeriodSeconds: {grace!r} is not a number")
+    if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool) or abs(grace) >= 2**31):
+        raise answers.bad_request(f"gracePeriodSeconds: {grace!r} is not a number of seconds")
+    if not isinstance(orphan, bool | None) or not isinstance(propagation, str | None):
+        raise answers.bad_request("orphanDependents is a bool, propagationPolicy a string")
+    field, known, found = "propagationPolicy", tuple(deletion.FINALIZER_OF), []
+    if propagation is not None and orphan is not None:
+        found.append(wrong(field, propagation, "orphanDependents and deletionPropagation cannot be both set"))
+    if propagation not in (None, *known):
+        found.append(unsupported(field, propagation, (*known, "nil")))
+    if found:
+        raise answers.invalid("DeleteOptions", "meta.k8s.io", "", found)
+    if orphan is not None:
+        propagation = "Orphan" if orphan else "Background"
     return grace, propagation

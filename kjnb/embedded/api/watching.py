@@ -9,30 +9,47 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kjnb.embedded.api import answers, selectors, tables
+from kjnb.embedded.api import answers, collections, selectors
+from kjnb.embedded.api.list_options import ListOptions
+from kjnb.embedded.api.representation import Form
 from kjnb.embedded.api.resources import Resource
 from kjnb.embedded.store import Batch, Event, Expired, Store, Watch
 
 Object = dict[str, Any]
 ENCODE = msgspec.json.Encoder().encode
 BOOKMARK_SECONDS = 30.0
+WATCH_SECONDS = 1800.0
 LAG = 50_000  # events that a slow reader may be behind before it must list again
 END_OF_LIST = {"k8s.io/initial-events-end": "true"}
 
 
 class Asked(NamedTuple):
-    """What a watch wants: of whom, which, from where, as what, for how long."""
+    """What a watch wants: of whom, which, from where, in what form, for how long."""
 
     resource: Resource
     namespace: str | None
     test: selectors.Test | None
-    key: tuple[str, str, str]  # namespace and both selectors as text: equal ones share their bytes
+    key: tuple[str, ...]  # what decides over the bytes, as text: equal ones share them
     since: int | None
     initial: bool  # begin with what is there
-    table: str  # "" or what each row carries: None, Metadata, Object
+    form: Form
     bookmarks: bool
     mark_end: bool  # a bookmark ends the initial events
     seconds: float
+
+    @classmethod
+    def of(
+        cls, resource: Resource, namespace: str | None, test: selectors.Test | None, form: Form, options: ListOptions
+    ) -> Asked:
+        """From the options of a request. Without a version, or from 0, a watch begins with what is there."""
+        begins = options.version in ("", "0")
+        initial = begins if options.initial is None else options.initial
+        key = resource.group, form.kind, form.version, namespace or "", options.labels, options.fields
+        return cls(
+            resource, namespace, test, key, None if begins else int(options.version), initial, form, options.bookmarks,
+            bool(options.initial) and options.bookmarks,
+            float(options.seconds if options.seconds > 0 else WATCH_SECONDS),
+        )  # fmt: skip
 
 
 class Stream:
@@ -82,7 +99,7 @@ class Stream:
         self.watch.close()
 
     def _chunk(self, batch: Batch) -> bytes:
-        if self.asked.table:
+        if self.asked.form.table:  # its cells hold ages
             return b"".join(self._lines(batch))
         if self.asked.key not in batch.chunks:
             batch.chunks[self.asked.key] = b"".join(self._lines(batch))
@@ -100,29 +117,24 @@ class Stream:
         return lines
 
     def _event_line(self, kind: str, event: Event) -> bytes:
-        if self.asked.table:
+        if self.asked.form.kind or self.asked.resource.shown:
             return self._line(kind, event.obj)
         return b'{"type":"' + kind.encode() + b'","object":' + event.encoded + b"}\n"
 
     def _line(self, kind: str, obj: Object) -> bytes:
-        if self.asked.table:
-            version = obj["metadata"]["resourceVersion"]
-            obj = tables.table(
-                self.asked.resource.plural,
-                [obj],
-                self.clock(),
-                include=self.asked.table,
-                version=version,
-                columns=self.columns,
-            )
+        row, form = self.asked.resource, self.asked.form
+        if form.table:
+            meta = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+            obj = collections.table(row, [obj], meta, form, self.clock(), head=self.columns)
             self.columns = False
+        else:
+            obj = collections.single(row, obj, form, self.clock())
         return ENCODE({"type": kind, "object": obj}) + b"\n"
 
     def _bookmark(self, annotations: Object) -> bytes:
         version = str(max(self.store.committed_version, self.watch.since))
         meta = {"resourceVersion": version, **({"annotations": annotations} if annotations else {})}
-        row = self.asked.resource
-        return (
-            ENCODE({"type": "BOOKMARK", "object": {"kind": row.kind, "apiVersion": row.api_version, "metadata": meta}})
-            + b"\n"
-        )
+        row, form = self.asked.resource, self.asked.form
+        about = {"kind": row.kind, "apiVersion": row.api_version, "metadata": meta}
+        shown = collections.single(row, about, form, self.clock()) if form.kind == "PartialObjectMetadata" else about
+        return ENCODE({"type": "BOOKMARK", "object": shown}) + b"\n"

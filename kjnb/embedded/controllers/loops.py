@@ -14,6 +14,7 @@ from typing import Protocol
 
 from kjnb.embedded.controllers.garbage import RESOURCE_OF, Garbage
 from kjnb.embedded.controllers.job_loop import JobLoop
+from kjnb.embedded.controllers.namespaces import FOLLOWED, NamespaceLoop
 from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
 from kjnb.embedded.events import outdated
 from kjnb.embedded.store import Event, Store, Watch
@@ -73,6 +74,7 @@ def start_loops(
     names: Callable[[], str],
     backoff_base: float,
     monotonic: Callable[[], float] = time.monotonic,
+    authority: str = "",
 ) -> list[asyncio.Task[None]]:
     """Start all loops on the running event loop; cancel the tasks to end them.
 
@@ -90,6 +92,7 @@ def start_loops(
         *drive(store, jobs, ("jobs", "pods")),
         *drive(store, scheduler, ("pods", "nodes")),
         *drive(store, garbage, tuple(RESOURCE_OF.values())),
+        *drive(store, NamespaceLoop(store, clock=now, authority=authority), FOLLOWED),
     ]
 
 
