@@ -8,7 +8,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONTROLLERS = ["indexes", "backoff", "conditions", "failure_policy", "success_policy", "job_controller", "job_counting"]
-CONTROLLERS += ["admission", "claims", "job_pods", "job_scale", "job_view", "pod_template", "scheduler"]
+CONTROLLERS += ["admission", "claims", "node_fit", "job_pods", "job_scale", "job_view", "pod_template", "scheduler"]
 API = [
     "answers",
     "bounds",

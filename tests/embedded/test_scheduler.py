@@ -3,6 +3,7 @@ from fractions import Fraction
 import pytest
 
 from kjnb.embedded.controllers.scheduler import amount, assign, capacity_of, demand, gated, refusal, requests, total
+from tests.embedded.simulation import NODE as NODE_OF_SIMULATION
 from tests.embedded.simulation import Simulation
 
 NODE = {
@@ -39,6 +40,17 @@ def test_requests_are_the_sum_or_the_largest_init_container():
         "memory": 5,
         "pods": 1,
     }
+
+
+def test_sidecars_run_beside_everything_that_begins_after_them():
+    one = pod(cpu="1")
+    side = {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "2"}}}
+    first, later = ({"name": "f", "resources": {"requests": {"cpu": n}}} for n in ("3", "4"))
+    one["spec"]["initContainers"] = [first, side, later]
+    assert dict(requests(one))["cpu"] == 6  # the sidecar and the last beginner
+    one["spec"]["initContainers"] = [side]
+    assert dict(requests(one))["cpu"] == 3
+    assert dict(requests({"spec": {**one["spec"], "resources": {"requests": {"cpu": "9"}}}}))["cpu"] == 9
 
 
 def queues(*pods):
@@ -78,6 +90,26 @@ def test_running_pods_take_their_share():
 )
 def test_refusals_in_kubernetes_words(asked, words):
     assert refusal(demand(pod(**asked)), {}, CAPACITY) == f"0/1 nodes are available: {words}"
+
+
+def test_what_the_node_has_no_claim_or_port_for():
+    one = pod()
+    one["spec"]["volumes"] = [{"name": "e", "emptyDir": {}}, {"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]
+    words = '0/1 nodes are available: persistentvolumeclaim "c" not found. not found'
+    assert refusal(demand(one), {}, CAPACITY) == words
+    web = pod()
+    web["spec"]["containers"][0]["ports"] = [{"containerPort": 80, "hostPort": 80}]
+    result = assign(queues(web, web), {}, CAPACITY)
+    assert len(result.bound) == 1
+    [said] = result.refused.values()
+    busy = "1 node(s) didn't have free ports for the requested pod ports. no new claims to deallocate"
+    assert said == f"0/1 nodes are available: {busy}, {BUSY}"
+
+
+def test_the_higher_priority_is_placed_first():
+    low, high = pod("low", cpu="2"), pod("high", cpu="2")
+    high["spec"]["priority"] = 2_000_000_000
+    assert assign(queues(low, high), {}, CAPACITY).bound == [high]
 
 
 def test_too_many_pods():
@@ -139,6 +171,78 @@ def test_a_pod_waits_until_another_one_ends(cluster):
     after = condition(cluster.store.get("pods", "default", "b"))
     assert after["status"] == "True"
     assert "message" not in after
+
+
+def test_a_pod_of_another_scheduler_is_not_placed(cluster):
+    one = pod("p")
+    one["spec"]["schedulerName"] = "mine"
+    cluster.store.create("pods", one)
+    cluster.step()
+    found = cluster.store.get("pods", "default", "p")
+    assert "nodeName" not in found["spec"]
+    assert "conditions" not in found["status"]
+
+
+def test_a_pod_that_names_its_node_takes_room_there_only(cluster):
+    for name, node in (("here", "node"), ("elsewhere", "moon")):
+        one = pod(name, cpu="40")
+        one["spec"]["nodeName"] = node
+        cluster.store.create("pods", one)
+    stored(cluster, "small", cpu="24")
+    stored(cluster, "large", cpu="25")
+    cluster.step()
+    assert cluster.store.get("pods", "default", "small")["spec"]["nodeName"] == "node"
+    assert "nodeName" not in cluster.store.get("pods", "default", "large")["spec"]
+    assert [event["reason"] for event in cluster.store.list("events")] == ["FailedScheduling", "Scheduled"]
+
+
+def test_a_port_is_free_again_when_its_pod_ends(cluster):
+    for name in ("a", "b"):
+        one = pod(name)
+        one["spec"]["containers"][0]["ports"] = [{"containerPort": 80, "hostPort": 80}]
+        cluster.store.create("pods", one)
+        cluster.step()
+    assert "free ports" in condition(cluster.store.get("pods", "default", "b"))["message"]
+    cluster.end(cluster.store.get("pods", "default", "a"), "Succeeded")
+    cluster.step()
+    assert cluster.store.get("pods", "default", "b")["spec"]["nodeName"] == "node"
+
+
+def test_a_cordoned_node_takes_nobody_until_it_is_uncordoned(cluster):
+    stored(cluster, "before", cpu="1")
+    cluster.step()
+    node = cluster.store.get("nodes", None, "node")
+    node = cluster.store.update("nodes", {**node, "spec": {"unschedulable": True}})
+    stored(cluster, "p", cpu="1")
+    cluster.step()
+    said = "0/1 nodes are available: 1 node(s) were unschedulable. no new claims to deallocate, "
+    assert condition(cluster.store.get("pods", "default", "p"))["message"] == said + HOPELESS
+    cluster.store.update("nodes", {**node, "spec": {}})
+    cluster.step()
+    assert cluster.store.get("pods", "default", "p")["spec"]["nodeName"] == "node"
+
+
+def test_a_pod_that_waits_is_told_again_when_the_node_changes(cluster):
+    stored(cluster, "p", cpu="1000", memory="1")
+    cluster.step()
+    node = cluster.store.get("nodes", None, "node")
+    cluster.store.update("nodes", {**node, "spec": {"taints": [{"key": "k", "effect": "NoSchedule"}]}})
+    cluster.step()
+    assert "1 node(s) had untolerated taint(s)." in condition(cluster.store.get("pods", "default", "p"))["message"]
+
+
+def test_pods_are_taken_in_when_the_node_appears(cluster):
+    cluster.store.remove("nodes", None, "node")
+    cluster.step()
+    one = pod("a", cpu="60")
+    one["spec"]["nodeName"] = "node"
+    cluster.store.create("pods", one)
+    stored(cluster, "b", cpu="60")
+    cluster.step()
+    assert condition(cluster.store.get("pods", "default", "b"))["message"] == "no nodes available to schedule pods"
+    cluster.store.create("nodes", NODE_OF_SIMULATION)
+    cluster.step()
+    assert "Insufficient cpu" in condition(cluster.store.get("pods", "default", "b"))["message"]
 
 
 def test_a_gated_pod_is_held_back(cluster):

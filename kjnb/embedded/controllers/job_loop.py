@@ -134,8 +134,9 @@ class JobLoop:
 
     def _see_orphan(self, pod: Object | None) -> None:
         """A pod without a controller is adopted by the Job that selects it, else it is let go."""
-        labels = pod["metadata"].get("labels") if pod is not None else None
-        for job in self._store.list("jobs", pod["metadata"]["namespace"]) if pod is not None and labels else ():
+        if pod is None:
+            return
+        for job in self._store.list("jobs", pod["metadata"]["namespace"]) if pod["metadata"].get("labels") else ():
             if may_adopt(job, pod):
                 self._place(uid(job), uid(pod), self._store.update("pods", adopted(pod, job)))
                 self._wake(_key(job))

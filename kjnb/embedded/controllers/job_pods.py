@@ -98,7 +98,7 @@ def restarts(pod: Object) -> int:
 
 def left_alone(job: Object) -> bool:
     """Whether a controller from elsewhere looks after the Job."""
-    return job["spec"].get("managedBy", BUILT_IN) != BUILT_IN
+    return bool(job["spec"].get("managedBy", BUILT_IN) != BUILT_IN)
 
 
 def controller_of(obj: Object) -> Object | None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.controllers.job_pods import Object, deleting, terminal, uid
+from kjnb.embedded.controllers.node_fit import Port, host_ports
 from kjnb.embedded.controllers.scheduler import (
     GATED,
     Amounts,
@@ -16,6 +17,7 @@ from kjnb.embedded.controllers.scheduler import (
     capacity_of,
     demand,
     gated,
+    ours,
     requests,
     total,
 )
@@ -37,6 +39,7 @@ class SchedulerLoop:
         self._fresh: dict[Demand, dict[str, Key]] = {}  # not told yet that they do not fit
         self._demands: dict[str, Demand] = {}  # of pending pods
         self._placed: dict[str, Amounts] = {}
+        self._ports: dict[str, frozenset[Port]] = {}  # of pods on the node that want some of its ports
         self._used: dict[str, Fraction] = {}
         self._capacity: Capacity | None = None
         self._dirty = False
@@ -60,7 +63,8 @@ class SchedulerLoop:
             return None
         self._dirty = False
         queues = {wanted: self._waiting(queue) for wanted, queue in self._queues.items()}
-        result = assign(queues, self._used, self._capacity)
+        busy = [port for ports in self._ports.values() for port in ports]
+        result = assign(queues, self._used, self._capacity, busy)
         now = self._clock()
         for pod in result.bound:
             self._bind(pod, now)
@@ -80,9 +84,14 @@ class SchedulerLoop:
     def _see_nodes(self) -> None:
         nodes = self._store.list("nodes")
         capacity = capacity_of(nodes[0]) if nodes else None
-        if capacity != self._capacity:
-            self._capacity = capacity
-            self._dirty = True
+        if capacity == self._capacity:
+            return
+        appeared = self._capacity is None
+        self._capacity = capacity
+        self._dirty = True
+        self._fresh = {wanted: dict(queue) for wanted, queue in self._queues.items()}  # the answer may be another now
+        for pod in self._store.list("pods") if appeared else ():
+            self._see_pod(pod)
 
     def _see_pod(self, pod: Object) -> None:
         key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
@@ -91,8 +100,9 @@ class SchedulerLoop:
             self._forget(uid(pod))
         elif current["spec"].get("nodeName"):
             self._dequeue(uid(pod))
-            self._occupy(uid(pod), requests(current) if uid(pod) not in self._placed else ())
-        elif deleting(current):
+            if uid(pod) not in self._placed and self._is_here(current):
+                self._occupy(uid(pod), requests(current), host_ports(current["spec"]))
+        elif deleting(current) or not ours(current):
             self._forget(uid(pod))
         elif gated(current):
             self._say(current, "SchedulingGated", GATED, self._clock())
@@ -116,13 +126,19 @@ class SchedulerLoop:
             if not queue:
                 queues.pop(wanted, None)
 
-    def _occupy(self, pod_uid: str, amounts: Amounts) -> None:
-        if pod_uid not in self._placed:
-            self._placed[pod_uid] = amounts
-            self._used = total([tuple(self._used.items()), amounts])
+    def _is_here(self, pod: Object) -> bool:
+        """Whether it is on the node that is there; somebody may have named another one."""
+        return self._capacity is not None and bool(pod["spec"]["nodeName"] == self._capacity.name)
+
+    def _occupy(self, pod_uid: str, amounts: Amounts, ports: frozenset[Port]) -> None:
+        self._placed[pod_uid] = amounts
+        self._used = total([tuple(self._used.items()), amounts])
+        if ports:
+            self._ports[pod_uid] = ports
 
     def _forget(self, pod_uid: str) -> None:
         self._dequeue(pod_uid)
+        self._ports.pop(pod_uid, None)
         amounts = self._placed.pop(pod_uid, None)
         if amounts is not None:
             self._used = total([tuple(self._used.items()), tuple((name, -value) for name, value in amounts)])
@@ -135,7 +151,7 @@ class SchedulerLoop:
         bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
         wanted = self._demands[uid(pod)]
         self._dequeue(uid(pod))
-        self._occupy(uid(pod), wanted.amounts)
+        self._occupy(uid(pod), wanted.amounts, wanted.ports)
         self._store.update("pods", with_scheduled(bound, "True", "", "", now))
         meta = pod["metadata"]
         message = f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}"

@@ -19,7 +19,7 @@ def _rule_met(rule: Object, succeeded: Intervals, completions: int) -> bool:
     if not succeeded:
         return False
     if listed is None:
-        return total(succeeded) >= int(enough)
+        return total(succeeded) >= int(rule["succeededCount"])
     wanted = parse(listed, completions)
     got = common(wanted, succeeded)
     return bool(wanted) and (got == total(wanted) or (enough is not None and got >= int(enough)))
