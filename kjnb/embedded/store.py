@@ -8,32 +8,21 @@ it is announced (watches, `committed`) only after the group commit that made it 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from kjnb.embedded.database import Database
+from kjnb.embedded.history import ENCODE, Batch, Event, Expired, History, StoreError, Watch
+from kjnb.embedded.lookup import Key, Lookup
 
+__all__ = [
+    "ENCODE", "AlreadyExists", "Batch", "Conflict", "Event", "Expired", "NotFound", "Store", "StoreError", "Watch",
+]  # fmt: skip
 Object = dict[str, Any]
 Objects = list[Object]
 Owned = list[tuple[str, Object]]
-Key = tuple[str, str, str]  # resource, namespace ("" for cluster scope), name
-ENCODE = msgspec.json.Encoder().encode
-
-
-class StoreError(Exception):
-    """A write or a watch that the store refuses; `resource` and `name` say of what."""
-
-    def __init__(self, resource: str, name: str = "", message: str = "") -> None:
-        super().__init__(message or f'{resource} "{name}"')
-        self.resource = resource
-        self.name = name
 
 
 class AlreadyExists(StoreError):  # noqa: N818
@@ -48,92 +37,6 @@ class Conflict(StoreError):  # noqa: N818
     """The object changed since the version that the writer read."""
 
 
-class Expired(StoreError):  # noqa: N818
-    """The history that was asked for is gone: list again."""
-
-
-class EventFields(NamedTuple):
-    """What happened to one object: `type` is ADDED, MODIFIED or DELETED; `old` is what was stored before."""
-
-    type: str
-    resource: str
-    obj: Object
-    old: Object | None
-    rv: int
-
-
-class Event(EventFields):
-    """One change; its JSON is made once and shared by every watcher and the database."""
-
-    @cached_property
-    def encoded(self) -> bytes:
-        """The object as JSON."""
-        return ENCODE(self.obj)
-
-
-class Batch(list[Event]):
-    """The events of one resource in one commit; `chunks` lets watchers of the same selector share their bytes."""
-
-    def __init__(self, events: list[Event]) -> None:
-        super().__init__(events)
-        self.chunks: dict[object, bytes] = {}
-
-
-class Watch:
-    """An async iterator of batches in order of version; `close` ends it. With a `limit`, a reader that lags expires."""
-
-    def __init__(self, store: Store, resource: str, since: int, limit: int | None) -> None:
-        self.resource = resource
-        self.since = since
-        self._store = store
-        self._limit = limit
-        self._batches: deque[Batch] = deque()
-        self._waiting = 0
-        self._wake = asyncio.Event()
-        self._closed = self._expired = False
-
-    def offer(self, batch: Batch) -> None:
-        """Queue a committed batch; called by the store."""
-        if batch[-1].rv <= self.since or self._closed:
-            return
-        if batch[0].rv <= self.since:
-            batch = Batch([event for event in batch if event.rv > self.since])
-        self._waiting += len(batch)
-        if self._limit is not None and self._waiting > self._limit:
-            self._expired = True
-            self._batches.clear()
-        self._batches.append(batch)
-        self._wake.set()
-
-    @property
-    def idle(self) -> bool:
-        """Nothing is queued."""
-        return not self._batches
-
-    def close(self) -> None:
-        """End the iteration; what is queued is dropped."""
-        self._closed = True
-        self._store.forget(self)
-        self._wake.set()
-
-    def __aiter__(self) -> AsyncIterator[Batch]:
-        return self
-
-    async def __anext__(self) -> Batch:
-        while not self._batches:
-            if self._closed:
-                raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
-        if self._closed:
-            raise StopAsyncIteration
-        if self._expired:
-            raise Expired(self.resource, message="the watch fell too far behind")
-        batch = self._batches.popleft()
-        self._waiting -= len(batch)
-        return batch
-
-
 class Store:
     """See the module; `path` None keeps everything in memory only. `window` is the group commit's, in seconds."""
 
@@ -144,23 +47,20 @@ class Store:
         clock: Callable[[], datetime | float],
         new_uid: Callable[[], str],
         window: float = 0.001,
-        history: int = 20_000,
+        history: int = 10_000,
     ) -> None:
         self._clock = clock
         self._new_uid = new_uid
         self._window = window
-        self._kept = history
         self._objects: dict[str, dict[str, dict[str, Object]]] = {}
-        self._owned: dict[str, dict[Key, None]] = {}
-        self._history: dict[str, list[Event]] = {}
-        self._compacted: dict[str, int] = {}
+        self._lookup = Lookup()
         self._watches: dict[str, list[Watch]] = {}
         self._pending: list[Event] = []
         self._waiters: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._database = Database(path) if path is not None else None
         self._rv = self._committed_rv = self._load()
-        self._first = self._rv
+        self._history = History(history, self._rv)
 
     def _load(self) -> int:
         if self._database is None:
@@ -168,7 +68,7 @@ class Store:
         version, rows = self._database.load()
         for (resource, namespace, name), obj in rows:
             self._objects.setdefault(resource, {}).setdefault(namespace, {})[name] = obj
-            self._index((resource, namespace, name), None, obj)
+            self._lookup.change((resource, namespace, name), None, obj)
         return max(version, 1)
 
     # -- reading
@@ -203,10 +103,37 @@ class Store:
         chosen = [namespace] if namespace is not None else list(spaces)
         return [obj for space in chosen for obj in spaces.get(space or "", {}).values()]
 
+    def at(self, resource: str, namespace: str | None, version: int) -> Objects:
+        """All objects as they were at that version, by namespace and name. Expired."""
+        self._history.require(resource, version)
+        found = {_place(obj): obj for obj in self.list(resource, namespace)}
+        pending = [event for event in self._pending if event.resource == resource]
+        for event in (*reversed(pending), *self._history.backwards(resource)):
+            if event.rv <= version:
+                break
+            if event.old is None:
+                found.pop(_place(event.obj), None)
+            elif namespace is None or namespace == _place(event.obj)[0]:
+                found[_place(event.obj)] = event.old
+        return [found[place] for place in sorted(found)]
+
     def owned(self, owner_uid: str) -> Owned:
         """(resource, object) of everything whose ownerReferences name that uid."""
-        keys = self._owned.get(owner_uid, {})
-        return [(resource, self._objects[resource][space][name]) for resource, space, name in keys]
+        return [
+            (resource, self._objects[resource][space][name]) for resource, space, name in self._lookup.owned(owner_uid)
+        ]
+
+    def labelled(self, resource: str, namespace: str | None, labels: Mapping[str, str]) -> Objects:
+        """Objects that may have all these labels, and those that do among them; by namespace and name.
+
+        It costs what the rarest of the labels costs, whatever else there is.
+        """
+        found = [key[1:] for key in self._lookup.labelled(resource, labels) if namespace in (None, key[1])]
+        return [self._objects[resource][space][name] for space, name in sorted(found)]
+
+    def count(self, resource: str) -> int:
+        """How many there are."""
+        return sum(map(len, self._objects.get(resource, {}).values()))
 
     # -- writing
 
@@ -238,7 +165,7 @@ class Store:
         if any(meta.get(name) != value for name, value in kept.items()):
             meta = {**meta, **kept}
             obj = {**obj, "metadata": meta}
-        if meta.get("deletionTimestamp") and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds"):
+        if meta.get("deletionTimestamp") and not is_held(resource, obj):
             return self._put(key, "DELETED", obj, old)
         if obj == old:
             return old
@@ -258,24 +185,11 @@ class Store:
             del names[name]
         else:
             names[name] = obj
-        self._index(key, old, obj if kind != "DELETED" else None)
+        self._lookup.change(key, old, obj if kind != "DELETED" else None)
         self._pending.append(Event(kind, resource, obj, old, self._rv))
         if self._timer is None:
             self._schedule(self._window)
         return obj
-
-    def _index(self, key: Key, old: Object | None, new: Object | None) -> None:
-        before = old["metadata"].get("ownerReferences") if old else None
-        after = new["metadata"].get("ownerReferences") if new else None
-        if before is after:
-            return
-        for owner in before or ():
-            keys = self._owned.get(owner["uid"], {})
-            keys.pop(key, None)
-            if not keys:
-                self._owned.pop(owner["uid"], None)
-        for owner in after or ():
-            self._owned.setdefault(owner["uid"], {})[key] = None
 
     def _now(self) -> str:
         now = self._clock()
@@ -329,12 +243,8 @@ class Store:
         for event in events:
             by_resource.setdefault(event.resource, []).append(event)
         for resource, some in by_resource.items():
-            past = self._history.setdefault(resource, [])
-            past += some
-            if len(past) > 2 * self._kept:
-                self._compacted[resource] = past[-self._kept - 1].rv
-                del past[: -self._kept]
             batch = Batch(some)
+            self._history.add(resource, batch)
             for watch in tuple(self._watches.get(resource, ())):
                 watch.offer(batch)
 
@@ -343,11 +253,8 @@ class Store:
     def watch(self, resource: str, since: int | None = None, *, limit: int | None = None) -> Watch:
         """Batches of the resource's events with a version above `since` (None: from now on). Expired."""
         since = self._rv if since is None else since
-        if since < self._compacted.get(resource, self._first):
-            raise Expired(resource, message=f"too old resource version: {since} ({self._rv})")
-        watch = Watch(self, resource, since, limit)
-        past = self._history.get(resource, [])
-        missed = past[bisect_right(past, since, key=lambda event: event.rv) :]
+        missed = self._history.since(resource, since)
+        watch = Watch(resource, since, limit, self.forget)
         if missed:
             watch.offer(Batch(missed))
         self._watches.setdefault(resource, []).append(watch)
@@ -362,9 +269,7 @@ class Store:
     def compact(self) -> None:
         """Forget all history: watches from before now are Expired."""
         self.flush()
-        self._first = self._rv
-        self._compacted.clear()
-        self._history.clear()
+        self._history.forget(self._rv)
 
     def close(self) -> None:
         """Commit what is pending, end all watches, close the file."""
@@ -374,6 +279,18 @@ class Store:
                 watch.close()
         if self._database is not None:
             self._database.close()
+
+
+def _place(obj: Object) -> tuple[str, str]:
+    return obj["metadata"].get("namespace") or "", obj["metadata"]["name"]
+
+
+def is_held(resource: str, obj: Object) -> bool:
+    """Somebody must act, or time must pass, before an object that is marked for deletion may go."""
+    meta = obj["metadata"]
+    if meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
+        return True
+    return resource == "namespaces" and bool((obj.get("spec") or {}).get("finalizers"))
 
 
 def latest(events: list[Event]) -> dict[Key, bytes | None]:

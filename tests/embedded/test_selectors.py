@@ -2,7 +2,15 @@
 
 import pytest
 
-from kjnb.embedded.api.selectors import SelectorError, field, parse_fields, parse_labels, seen_as, selector
+from kjnb.embedded.api.selectors import (
+    SelectorError,
+    field,
+    needed_labels,
+    parse_fields,
+    parse_labels,
+    seen_as,
+    selector,
+)
 
 LABELS = {"app": "web", "tier": "front", "n": "7"}
 
@@ -120,3 +128,11 @@ def test_entering_and_leaving_a_selector(kind, old, new, seen):
         return None if app is None else {"metadata": {"labels": {"app": app}}}
 
     assert seen_as(kind, obj(new), obj(old), selector("app=web", "", KNOWN)) == seen
+
+
+@pytest.mark.parametrize(
+    ("labels", "needed"),
+    [("a=b,c==d,e!=f,!g,h", {"a": "b", "c": "d"}), ("e in (x,y)", {}), ("a=", {"a": ""}), ("", {})],
+)
+def test_the_labels_that_every_object_must_have(labels, needed):
+    assert needed_labels(selector(labels, "", frozenset())) == needed

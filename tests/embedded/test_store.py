@@ -239,3 +239,33 @@ def test_a_write_that_the_disk_refuses_is_told(tmp_path):
     store = make(tmp_path / "objects.sqlite")
     assert len(store.list("pods")) == 2
     store.close()
+
+
+def test_objects_are_found_by_their_labels():
+    store = make()
+    for number in range(4):
+        store.create("pods", pod(f"p{3 - number}", labels={"job": "a" if number % 2 else "b", "app": "x"}))
+    store.create("pods", pod("there", "other", labels={"job": "a"}))
+    store.create("jobs", pod("p0", labels={"job": "a"}))
+
+    def found(namespace, **labels):
+        return [one["metadata"]["name"] for one in store.labelled("pods", namespace, labels)]
+
+    assert found("default", job="a", app="x") == ["p0", "p2"]
+    assert found(None, job="a") == ["p0", "p2", "there"]
+    assert found("default", job="a", app="nobody") == []
+    first = store.get("pods", "default", "p0")
+    store.update("pods", marked(first, labels={"job": "b"}))
+    store.remove("pods", "default", "p2")
+    assert found(None, job="a") == ["there"]
+    assert found(None, job="b") == ["p0", "p1", "p3"]
+    assert (store.count("pods"), store.count("nodes")) == (4, 0)
+
+
+def test_labels_are_found_after_a_restart(tmp_path):
+    store = make(tmp_path / "objects.sqlite")
+    store.create("pods", pod(labels={"job": "a"}))
+    store.close()
+    again = make(tmp_path / "objects.sqlite")
+    assert len(again.labelled("pods", "default", {"job": "a"})) == 1
+    again.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Object = dict[str, Any]
 Test = Callable[[Object], bool]
@@ -16,6 +16,17 @@ OPERATORS = "in, notin, =, ==, !=, gt, lt"
 
 class SelectorError(ValueError):
     """A selector that cannot be read; the message is the API server's."""
+
+
+class HasValue(NamedTuple):
+    """The test by which objects can be found: a label with this value."""
+
+    key: str
+    value: str
+
+    def __call__(self, labels: Mapping[str, str]) -> bool:
+        """Whether it is there."""
+        return labels.get(self.key) == self.value
 
 
 class Tokens:
@@ -61,8 +72,7 @@ def _requirement(tokens: Tokens) -> LabelTest:
         return lambda labels: key in labels
     tokens.take()
     if operator in ("=", "=="):
-        wanted = _value(tokens)
-        return lambda labels: labels.get(key) == wanted
+        return HasValue(key, _value(tokens))
     if operator == "!=":
         unwanted = _value(tokens)
         return lambda labels: labels.get(key) != unwanted
@@ -151,17 +161,29 @@ def field(obj: Object, path: tuple[str, ...]) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
+class Selector:
+    """Label and field tests as one; `labels` are the values that every object must have to pass."""
+
+    def __init__(self, label_tests: list[LabelTest], field_tests: list[Test]) -> None:
+        self._label_tests = label_tests
+        self._field_tests = field_tests
+        self.labels = {test.key: test.value for test in label_tests if isinstance(test, HasValue)}
+
+    def __call__(self, obj: Object) -> bool:
+        """Whether the object passes."""
+        own = obj["metadata"].get("labels") or {}
+        return all(test(own) for test in self._label_tests) and all(test(obj) for test in self._field_tests)
+
+
 def selector(labels: str, fields: str, known: frozenset[str]) -> Test | None:
     """Both selectors as one test of an object; None when nothing is selected by."""
     label_tests, field_tests = parse_labels(labels), parse_fields(fields, known)
-    if not label_tests and not field_tests:
-        return None
+    return Selector(label_tests, field_tests) if label_tests or field_tests else None
 
-    def passes(obj: Object) -> bool:
-        own = obj["metadata"].get("labels") or {}
-        return all(test(own) for test in label_tests) and all(test(obj) for test in field_tests)
 
-    return passes
+def needed_labels(test: Test | None) -> Mapping[str, str]:
+    """The labels, with their values, without which no object passes."""
+    return test.labels if isinstance(test, Selector) else {}
 
 
 def seen_as(kind: str, obj: Object, old: Object | None, test: Test) -> str | None:

@@ -60,8 +60,11 @@ class Api:
 
     def list(self, resource: Resource, namespace: str | None, test: selectors.Test | None) -> Objects:
         """The objects that pass the selectors, by name; Events in the order in which things happened."""
-        listed = self.store.oldest_first if resource.plural == "events" else self.store.list
-        found = listed(resource.plural, namespace)
+        if labels := selectors.needed_labels(test):
+            found = self.store.labelled(resource.plural, namespace, labels)
+        else:
+            listed = self.store.oldest_first if resource.plural == "events" else self.store.list
+            found = listed(resource.plural, namespace)
         return found if test is None else [obj for obj in found if test(obj)]
 
     def listed(

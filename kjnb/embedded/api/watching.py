@@ -19,7 +19,7 @@ Object = dict[str, Any]
 ENCODE = msgspec.json.Encoder().encode
 BOOKMARK_SECONDS = 30.0
 WATCH_SECONDS = 1800.0
-LAG = 50_000  # events that a slow reader may be behind before it must list again
+LAG = 20_000  # events that a slow reader may be behind before it must list again
 END_OF_LIST = {"k8s.io/initial-events-end": "true"}
 
 
@@ -61,7 +61,8 @@ class Stream:
         self.start: list[Object] = []
         since = asked.since
         if asked.initial:
-            found = store.list(asked.resource.plural, asked.namespace)
+            labels, plural = selectors.needed_labels(asked.test), asked.resource.plural
+            found = store.labelled(plural, asked.namespace, labels) if labels else store.list(plural, asked.namespace)
             self.start = [obj for obj in found if asked.test is None or asked.test(obj)]
             since = store.resource_version
         try:
