@@ -94,6 +94,11 @@ class Node:
         path = self.kubelet.log_file(meta["namespace"], meta["name"], meta["uid"], container)
         return path.read_text() if path else ""
 
+    def waiting(self, pod: Object, container: int = 0) -> Object:
+        """Why a container does not run yet; empty if it does, or has."""
+        shown = (self.now(pod).get("status") or {}).get("containerStatuses") or []
+        return dict(shown[container].get("state", {}).get("waiting") or {}) if len(shown) > container else {}
+
     def events(self, pod: Object) -> list[tuple[str, str]]:
         found = [e for e in self.store.list("events") if e["involvedObject"]["uid"] == pod["metadata"]["uid"]]
         return [(e["reason"], e["message"]) for e in found]

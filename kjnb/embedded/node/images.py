@@ -34,6 +34,7 @@ class Image(NamedTuple):
     python: str | None = None  # the interpreter that it stands for
     busybox: bool = False  # whether its `sh` is one that knows `[[ ]]` and $RANDOM
     variables: tuple[tuple[str, str], ...] = ()
+    unknown: bool = False  # whether its entry point is
 
 
 WELL_KNOWN = {
@@ -59,7 +60,7 @@ def known(name: str, mapped: Mapping[str, Any]) -> Image:
         events = [("Warning", "InspectFailed", message), ("Warning", "Failed", "Error: InvalidImageName")]
         raise Unready("InvalidImageName", message, events=events) from None
     own = _mapping(name, reference, mapped)
-    base = WELL_KNOWN.get(reference.last, Image(name))
+    base = WELL_KNOWN.get(reference.last, Image(name, unknown=True))
     return _mapped(base, own)._replace(name=name) if own else base._replace(name=name)
 
 
@@ -125,11 +126,11 @@ def bash() -> str | None:
     return shutil.which("bash", path=SYSTEM_PATH)
 
 
-def require_command(argv: list[str], container: Mapping[str, object], settings: Path) -> None:
+def require_command(argv: list[str], container: Mapping[str, object], known: Image, settings: Path) -> None:
     """Unready, with the two ways out, for an image whose own entry point would be needed."""
-    if argv:
+    if argv and (container.get("command") or not known.unknown):
         return
-    image = str(container.get("image", ""))
+    image = known.name
     raise Unready(
         "CreateContainerError",
         f'no command specified: image "{image}" is not pulled here, so its entry point is not known. Either give '

@@ -54,7 +54,7 @@ class Orders:
             pod, spec, images.environment(image) | box.variables(empty, hostname), source.lookup, source.allocatable
         )
         argv = argv or pod_env.command(spec, env, image.entrypoint, image.arguments)
-        images.require_command(argv, spec, self.settings.path)
+        images.require_command(argv, spec, image, self.settings.path)
         mounted = empty._replace(mounts=volumes.mounts(spec, shown, env))
         cwd, around = box.working_directory(mounted, spec.get("workingDir"))
         path = images.program(argv, env, cwd, image)
