@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 Object = dict[str, Any]
 Test = Callable[[Object], bool]
 LabelTest = Callable[[Mapping[str, str]], bool]
 TOKEN = re.compile(r"\s*(?:(==|=|!=|\(|\)|,|!|>|<)|([^\s=!(),<>]+))")
 FIELD = re.compile(r"^([^=!]+)(==|!=|=)(.*)$")
+UNSET = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.successful": "0"}
+READ_AT: dict[str, tuple[tuple[str, ...], ...]] = {  # where a field that is selected by is, when not at its own place
+    "status.successful": (("status", "succeeded"),),
+    "name": (("metadata", "name"),),
+    "source": (("source", "component"), ("reportingComponent",)),
+}
 OPERATORS = "in, notin, =, ==, !=, gt, lt"
 
 
@@ -18,7 +25,8 @@ class SelectorError(ValueError):
     """A selector that cannot be read; the message is the API server's."""
 
 
-class HasValue(NamedTuple):
+@dataclass(frozen=True)
+class HasValue:
     """The test by which objects can be found: a label with this value."""
 
     key: str
@@ -140,13 +148,16 @@ def parse_fields(text: str, known: frozenset[str]) -> list[Test]:
         path, operator, value = found.groups()
         if path not in known:
             raise SelectorError(f"field label not supported: {path}")
-        tests.append(_field_test(tuple(path.split(".")), value, operator != "!="))
+        tests.append(_field_test(path, value, operator != "!="))
     return tests
 
 
-def _field_test(path: tuple[str, ...], value: str, equal: bool) -> Test:
+def _field_test(path: str, value: str, equal: bool) -> Test:
+    ways, unset = READ_AT.get(path) or (tuple(path.split(".")),), UNSET.get(path, "")
+
     def passes(obj: Object) -> bool:
-        return (field(obj, path) == value) == equal
+        found = next(filter(None, (field(obj, way) for way in ways)), unset)
+        return (found == value) == equal
 
     return passes
 
@@ -159,20 +170,6 @@ def field(obj: Object, path: tuple[str, ...]) -> str:
         if value is None:
             return ""
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
-
-
-class Selector:
-    """Label and field tests as one; `labels` are the values that every object must have to pass."""
-
-    def __init__(self, label_tests: list[LabelTest], field_tests: list[Test]) -> None:
-        self._label_tests = label_tests
-        self._field_tests = field_tests
-        self.labels = {test.key: test.value for test in label_tests if isinstance(test, HasValue)}
-
-    def __call__(self, obj: Object) -> bool:
-        """Whether the object passes."""
-        own = obj["metadata"].get("labels") or {}
-        return all(test(own) for test in self._label_tests) and all(test(obj) for test in self._field_tests)
 
 
 def selector(labels: str, fields: str, known: frozenset[str]) -> Test | None:
