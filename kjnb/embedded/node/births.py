@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kjnb.embedded.credentials import write_private
 from kjnb.embedded.node.wire import Exited
 
 LONG = 256 * 1024  # bytes: shorten it when there is a good moment
@@ -82,7 +81,11 @@ class Register:
         records: list[dict[str, Any]] = [{"boot": boot}, *({"parent": one} for one in parents)]
         records += [{"born": birth.id, **birth._asdict()} for birth in births]
         records += [{"ended": msgspec.to_builtins(end)} for end in ends]
-        write_private(_kept(self._path), b"".join(json.dumps(record).encode() + b"\n" for record in records))
+        kept = _kept(self._path)
+        draft = kept.with_suffix(".new")
+        draft.touch(0o600)
+        draft.write_bytes(b"".join(json.dumps(record).encode() + b"\n" for record in records))
+        draft.replace(kept)
         os.ftruncate(self.fileno, 0)
         self._unwritten.clear()
 
