@@ -172,6 +172,20 @@ def field(obj: Object, path: tuple[str, ...]) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
+class Selector:
+    """Label and field tests as one; `labels` are the values that every object must have to pass."""
+
+    def __init__(self, label_tests: list[LabelTest], field_tests: list[Test]) -> None:
+        self._label_tests = label_tests
+        self._field_tests = field_tests
+        self.labels = {test.key: test.value for test in label_tests if isinstance(test, HasValue)}
+
+    def __call__(self, obj: Object) -> bool:
+        """Whether the object passes."""
+        own = obj["metadata"].get("labels") or {}
+        return all(test(own) for test in self._label_tests) and all(test(obj) for test in self._field_tests)
+
+
 def selector(labels: str, fields: str, known: frozenset[str]) -> Test | None:
     """Both selectors as one test of an object; None when nothing is selected by."""
     label_tests, field_tests = parse_labels(labels), parse_fields(fields, known)
