@@ -6,6 +6,7 @@ As the kubelet resolves them, before any shell: values in order, `$(NAME)` of wh
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
@@ -144,7 +145,7 @@ def field(pod: Object, path: str) -> str:
         return str((pod["metadata"].get(keyed[1]) or {}).get(keyed[2], ""))
     if path in ("metadata.labels", "metadata.annotations"):
         entries = pod["metadata"].get(path.partition(".")[2]) or {}
-        return "\n".join(f'{key}="{entries[key]}"' for key in sorted(entries))
+        return "\n".join(f"{key}={json.dumps(entries[key], ensure_ascii=False)}" for key in sorted(entries))
     if path in ("status.hostIPs", "status.podIPs"):
         return "127.0.0.1"
     defaults = {"status.hostIP": "127.0.0.1", "status.podIP": "127.0.0.1", "spec.serviceAccountName": "default"}
