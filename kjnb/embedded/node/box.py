@@ -106,7 +106,8 @@ def _wrapped(order: wire.Start, box: Box, bwrap: str) -> wire.Start:
     mounts = list(box.mounts)
     private = not box.image.python and not order.path.startswith(f"{bubblewrap.TMP}/")
     covered = private and not any(mount.target == bubblewrap.TMP for mount in mounts)
-    if covered and str(box.folder).startswith(f"{bubblewrap.TMP}/"):
+    above = [mount.target for mount in mounts] + ([bubblewrap.TMP] if covered else [])
+    if any(str(box.folder).startswith(f"{target}/") for target in above):
         mounts.append(Mount(str(box.folder), str(box.folder), box.who.read_only_root))
     shell = images.bash() if box.image.busybox else None
     if shell and os.path.realpath("/bin/sh") != os.path.realpath(shell):

@@ -62,8 +62,9 @@ def wrap(bwrap: str, path: str, argv: list[str], mounts: list[Mount], frame: Fra
     ground = _Ground(frame.read_only_root)
     words += ground.root(mounts)
     if frame.tmp:
-        words += ["--ro-bind" if frame.read_only_root else "--bind", frame.tmp, TMP]
+        words += ["--bind", frame.tmp, TMP]
         ground.made.append(TMP)
+        ground.fresh.append(TMP)
     for mount in sorted(mounts, key=lambda mount: mount.target.count("/")):
         words += ground.under(mount.target)
         words += ["--ro-bind" if mount.read_only else "--bind", mount.source, mount.target]
