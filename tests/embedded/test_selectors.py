@@ -136,3 +136,22 @@ def test_entering_and_leaving_a_selector(kind, old, new, seen):
 )
 def test_the_labels_that_every_object_must_have(labels, needed):
     assert needed_labels(selector(labels, "", frozenset())) == needed
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("spec.unschedulable=false", True),
+        ("status.successful=0", False),
+        ("status.successful=3", True),
+        ("source=kubelet", True),
+        ("source!=job-controller", True),
+        ("name=a", True),
+    ],
+)
+def test_fields_that_are_elsewhere_or_not_set(text, passes):
+    obj = {"metadata": {"name": "a"}, "status": {"succeeded": 3}, "source": {}, "reportingComponent": "kubelet"}
+    known = frozenset({"spec.unschedulable", "status.successful", "source", "name"})
+    test = selector("", text, known)
+    assert test is not None
+    assert test(obj) is passes
