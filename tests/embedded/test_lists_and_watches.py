@@ -109,6 +109,7 @@ def test_what_a_server_before_this_one_knew_is_expired(tmp_path):
     for name in "ab":
         before.call("POST", MAPS, configmap(name, t="1"))
     mark = before.call("GET", f"{MAPS}?labelSelector=t&limit=1")[1]["metadata"]["continue"]
+    before.call("POST", MAPS, configmap("later"))
     before.close()
     embedded.stop(home)
     after = Client(embedded.start(home, backoff_base=0.1))
