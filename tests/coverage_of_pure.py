@@ -8,7 +8,17 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONTROLLERS = ["indexes", "backoff", "conditions", "failure_policy", "success_policy", "job_controller", "job_counting"]
-CONTROLLERS += ["admission", "claims", "node_fit", "job_pods", "job_scale", "job_view", "pod_template", "scheduler"]
+CONTROLLERS += [
+    "admission",
+    "claims",
+    "node_fit",
+    "job_pods",
+    "job_scale",
+    "job_view",
+    "pod_garbage",
+    "pod_template",
+    "scheduler",
+]
 API = [
     "answers",
     "bounds",
@@ -28,7 +38,10 @@ API += [
     "strategy",
     "tables",
     "timestamps",
-    *(f"validation/{name}" for name in ("core", "errors", "job", "meta", "pod", "pod_object", "policies")),
+    *(
+        f"validation/{name}"
+        for name in ("core", "errors", "job", "job_status", "meta", "pod", "pod_object", "policies")
+    ),
 ]
 NODE = ["lifecycle", "pod_env", "pod_status"]
 PURE = ["kjnb/model/*", "kjnb/view/*"]

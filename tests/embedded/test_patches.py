@@ -133,7 +133,15 @@ def test_strategic_order_of_elements():
 
 
 @pytest.mark.parametrize(
-    "patch", [{"containers": [{"image": "x"}]}, {"containers": ["x"]}, {"nodeSelector": {"$patch": "explode"}}]
+    "patch",
+    [
+        {"containers": [{"image": "x"}]},
+        {"containers": ["x"]},
+        {"nodeSelector": {"$patch": "explode"}},
+        {"$retainKeys": 7},
+        {"$setElementOrder/containers": "a"},
+        {"$deleteFromPrimitiveList/args": None},
+    ],
 )
 def test_strategic_patches_that_are_none(patch):
     with pytest.raises(PatchError) as caught:

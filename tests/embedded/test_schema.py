@@ -69,3 +69,28 @@ def test_how_lists_are_merged():
     assert schema.shape("Container", "args") == ("str", None)
     assert schema.shape("Container", "colour") == ("any", None)
     assert schema.fields("str") == {}
+
+
+def test_times_are_kept_in_utc_and_refused_when_they_are_none():
+    def read_time(text):
+        return schema.read("Event", {"lastTimestamp": text, "eventTime": text})[0]
+
+    assert read_time("2026-01-31T12:00:00+01:00") == {
+        "lastTimestamp": "2026-01-31T11:00:00Z",
+        "eventTime": "2026-01-31T11:00:00.000000Z",
+    }
+    assert read_time("") == {}
+    with pytest.raises(schema.Mismatch, match="parsing time"):
+        read_time("yesterday")
+
+
+def test_a_number_or_text():
+    assert schema.read("TCPSocketAction", {"port": 80})[0] == {"port": 80}
+    assert schema.read("TCPSocketAction", {"port": "http"})[0] == {"port": "http"}
+    with pytest.raises(schema.Mismatch, match="cannot unmarshal bool into"):
+        schema.read("TCPSocketAction", {"port": True})
+
+
+def test_what_go_always_writes_is_always_there():
+    assert schema.read("JobCondition", {"status": "True"})[0] == {"type": "", "status": "True"}
+    assert schema.read("Terminated", {})[0] == {"exitCode": 0}

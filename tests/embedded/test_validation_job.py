@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from kjnb.embedded.api import defaults
 from kjnb.embedded.api.validation import job, policies
 from tests.embedded.refusals import GONE, a_job, changed, refused, said
 
@@ -151,10 +150,3 @@ def test_a_suspended_job_whose_pods_are_gone_may_be_sent_elsewhere():
     assert job.may_reschedule(old)
     assert not job.may_reschedule(changed(old, "status.active", 1))
     assert not job.may_reschedule(changed(old, "status.conditions.0.status", "False"))
-
-
-def test_a_status_written_by_hand():
-    done = defaults.job(JOB) | {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
-    assert said(job.status_update({"status": {"active": -1}}, JOB)) == [("status.active", "Invalid")]
-    assert said(job.status_update({"status": {}}, done)) == [("status.conditions", "Forbidden")]
-    assert job.status_update(done, done) == []

@@ -47,7 +47,7 @@ FIELDS: dict[str, str] = {
     " failed:int"
     " terminating:int completedIndexes:str failedIndexes:str! ready:int"
     " uncountedTerminatedPods:UncountedTerminatedPods",
-    "JobCondition": "type:str! status:str! lastProbeTime:time lastTransitionTime:time reason:str message:str",
+    "JobCondition": "type:str+ status:str+ lastProbeTime:time lastTransitionTime:time reason:str message:str",
     "UncountedTerminatedPods": "succeeded:[str] failed:[str]",
     "LabelSelector": "matchLabels:map matchExpressions:[LabelRequirement]",
     "LabelRequirement": "key:str! operator:str! values:[str]",

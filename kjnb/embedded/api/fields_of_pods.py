@@ -16,7 +16,7 @@ SCHEDULING: dict[str, str] = {
     "PreferredPods": "weight:int podAffinityTerm:PodAffinityTerm",
     "TopologySpread": "maxSkew:int topologyKey:str! whenUnsatisfiable:str! labelSelector:LabelSelector minDomains:int"
     " nodeAffinityPolicy:str! nodeTaintsPolicy:str! matchLabelKeys:[str]",
-    "Taint": "key:str! value:str effect:str! timeAdded:time",
+    "Taint": "key:str+ value:str effect:str+ timeAdded:time",
     "ReadinessGate": "conditionType:str!",
     "PodClaim": "name:str! resourceClaimName:str! resourceClaimTemplateName:str!",
     "ContainerClaim": "name:str! request:str",
@@ -59,20 +59,20 @@ STATUSES: dict[str, str] = {
     " ephemeralContainerStatuses:[ContainerStatus] resize:str resourceClaimStatuses:[any]@name"
     " extendedResourceClaimStatus:any allocatedResources:qtys resources:ResourceRequirements",
     "IP": "ip:str!",
-    "PodCondition": "type:str! observedGeneration:long status:str! lastProbeTime:time lastTransitionTime:time"
+    "PodCondition": "type:str+ observedGeneration:long status:str+ lastProbeTime:time lastTransitionTime:time"
     " reason:str message:str",
-    "ContainerStatus": "name:str! state:ContainerState lastState:ContainerState ready:bool! restartCount:int image:str!"
-    " imageID:str! containerID:str started:bool! allocatedResources:qtys resources:ResourceRequirements"
+    "ContainerStatus": "name:str+ state:ContainerState lastState:ContainerState ready:bool+ restartCount:int+"
+    " image:str+ imageID:str+ containerID:str started:bool! allocatedResources:qtys resources:ResourceRequirements"
     " volumeMounts:[MountStatus]@mountPath user:any allocatedResourcesStatus:[any]@name stopSignal:str!",
     "ContainerState": "waiting:Waiting running:Running terminated:Terminated",
     "Waiting": "reason:str message:str",
     "Running": "startedAt:time",
-    "Terminated": "exitCode:int signal:int reason:str message:str startedAt:time finishedAt:time containerID:str",
+    "Terminated": "exitCode:int+ signal:int reason:str message:str startedAt:time finishedAt:time containerID:str",
     "MountStatus": "name:str! mountPath:str! readOnly:bool recursiveReadOnly:str! volumeStatus:any",
     "NodeStatus": "capacity:qtys allocatable:qtys phase:str conditions:[NodeCondition]@type"
     " addresses:[NodeAddress]@type daemonEndpoints:any nodeInfo:any images:[any] volumesInUse:[str]"
     " volumesAttached:[any] config:any runtimeHandlers:[any] features:any declaredFeatures:[str]",
-    "NodeCondition": "type:str! status:str! lastHeartbeatTime:time lastTransitionTime:time reason:str message:str",
-    "NodeAddress": "type:str! address:str!",
+    "NodeCondition": "type:str+ status:str+ lastHeartbeatTime:time lastTransitionTime:time reason:str message:str",
+    "NodeAddress": "type:str+ address:str+",
 }
 INNER: dict[str, str] = {**SCHEDULING, **CONTAINERS, **VOLUMES, **STATUSES}

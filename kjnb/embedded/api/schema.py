@@ -1,10 +1,11 @@
 """PURE: which fields the served kinds have, in a compact notation, and documents held against it.
 
 A line of `FIELDS` is a type, its words are `name:type`. Types: `str` (dropped when empty, as Go's omitempty does),
-`str!` (kept when empty), `bool` (dropped when false), `bool!`, `int`, `long`, `intstr` (a number or text), `qty`,
-`time`, `micro` (to the microsecond), `any`, `map` (of text), `qtys` (of quantities), the name of another type, or `[T]`
-for a list. `[T]@key` is merged by that key in a strategic merge patch, `[str]@` by value. A field that is not here is
-unknown to the server: it is dropped with a warning, or refused when the client asks for strictness.
+`str!` (kept when empty), `str+` (there even when nobody wrote it), `bool` (dropped when false), `bool!`, `int`, `long`,
+`intstr` (a number or text), `qty`, `time`, `micro` (to the microsecond), `any`, `map` (of text), `qtys` (of
+quantities), the name of another type, or `[T]` for a list. `[T]@key` is merged by that key in a strategic merge patch,
+`[str]@` by value. A field that is not here is unknown to the server: it is dropped with a warning, or refused when the
+client asks for strictness.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from kjnb.embedded.api.fields import FIELDS
 
 Object = dict[str, Any]
 GO_NAMES = {"str": "string", "int": "int32", "long": "int64", "bool": "bool", "map": "map[string]string"}
+EMPTY = {"str": "", "int": 0, "bool": False}
 JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 
 
 class Field(NamedTuple):
-    """One field: its type, whether it is a list, whether an empty value is kept, its merge key."""
+    """One field: its type, whether a list, whether an empty value is kept, its merge key, whether always there."""
 
     type: str
     many: bool = False
     kept: bool = False
     key: str | None = None
+    always: bool = False
 
 
 class Mismatch(ValueError):  # noqa: N818  (what it is)
@@ -44,8 +47,9 @@ def _parsed(word: str) -> tuple[str, Field]:
     name, _, what = word.partition(":")
     what, merged, key = what.partition("@")
     many = what.startswith("[")
-    kept = what.endswith("!")
-    return name, Field(what.strip("[]!"), many, kept, key if merged else None)
+    always = what.endswith("+")
+    kept = always or what.endswith("!")
+    return name, Field(what.strip("[]!+"), many, kept, key if merged else None, always)
 
 
 def shape(kind: str, name: str) -> tuple[str, str | None]:
@@ -74,7 +78,7 @@ class Reading:
             got = self.field(found, inner, place, kind)
             if got is not None:
                 kept[name] = got
-        return kept
+        return kept | {name: EMPTY[one.type] for name, one in known.items() if one.always and name not in kept}
 
     def field(self, found: Field, value: Any, place: str, owner: str) -> Any:
         """The value of one field; None when it is to be dropped."""

@@ -11,8 +11,7 @@ from kjnb.embedded.api import answers, deletion, namespaces, paging, patches, sc
 from kjnb.embedded.api.list_options import ListOptions
 from kjnb.embedded.api.resources import Resource
 from kjnb.embedded.api.timestamps import stamp
-from kjnb.embedded.api.validation import core
-from kjnb.embedded.api.validation import job as job_rules
+from kjnb.embedded.api.validation import core, job_status
 from kjnb.embedded.api.validation.errors import unsupported, wrong
 from kjnb.embedded.store import AlreadyExists, Conflict, Expired, NotFound, Store
 
@@ -251,7 +250,7 @@ def checks(resource: Resource, subresource: str | None) -> Callable[[Object, Obj
     """What holds a new state against the stored one; a status by itself only where it has rules of its own."""
     if subresource is None or subresource == "finalize":
         return resource.check_update
-    return job_rules.status_update if resource.plural == "jobs" else core.plain_update
+    return job_status.status_update if resource.plural == "jobs" else core.plain_update
 
 
 def preconditions(resource: Resource, obj: Object, options: Object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from kjnb.embedded.api.answers import FieldError
 from kjnb.embedded.api.validation import meta, pod, policies
-from kjnb.embedded.api.validation.errors import at_least_zero, forbidden, immutable, required, unsupported, wrong
+from kjnb.embedded.api.validation.errors import at_least_zero, immutable, required, unsupported, wrong
 
 Object = dict[str, Any]
 MODES = ("NonIndexed", "Indexed")
@@ -194,21 +194,3 @@ def without_scheduling(template: Object) -> Object:
         if kind in spec:
             spec[kind] = [{name: value for name, value in one.items() if name != "resources"} for one in spec[kind]]
     return spec
-
-
-def status_update(new: Object, old: Object) -> list[FieldError]:
-    """A status that is written by hand: counts are not negative, what has finished stays finished."""
-    found = []
-    status = new.get("status") or {}
-    for name in ("active", "succeeded", "failed", "ready", "terminating"):
-        found += at_least_zero(status.get(name), f"status.{name}")
-    for kind in ("Complete", "Failed"):
-        if finished(old, kind) and not finished(new, kind):
-            found.append(forbidden("status.conditions", f'cannot be removed or become False once the Job is "{kind}"'))
-    return found
-
-
-def finished(obj: Object, kind: str) -> bool:
-    """The condition is True."""
-    conditions = (obj.get("status") or {}).get("conditions") or []
-    return any(c["type"] == kind and c["status"] == "True" for c in conditions)
