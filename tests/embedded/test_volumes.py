@@ -264,3 +264,41 @@ def test_pods_see_their_volumes(tmp_path: Path) -> None:
         assert not Path("/etc/settings-of-a-test").exists()
 
     run(tmp_path, scenario)
+
+
+@NEEDS_BUBBLEWRAP
+def test_a_running_pod_sees_new_content(tmp_path: Path) -> None:
+    item = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
+    spec = {
+        "volumes": [
+            {"name": "settings", "configMap": {"name": "settings"}},
+            {
+                "name": "all",
+                "projected": {"sources": [{"secret": {"name": "key"}}, {"downwardAPI": {"items": [item]}}]},
+            },
+        ]
+    }
+    mounted = [{"name": "settings", "mountPath": "/settings-of-a-test"}, {"name": "all", "mountPath": "/all-of-a-test"}]
+    script = (
+        'until grep -q new /settings-of-a-test/a; do sleep 0.05; done; echo "$(cat /settings-of-a-test/a)"; '
+        "until grep -q new /all-of-a-test/token; do sleep 0.05; done; echo secret; "
+        "until grep -q new /all-of-a-test/labels; do sleep 0.05; done; cat /all-of-a-test/labels"
+    )
+
+    def obj(kind: str, name: str, **data: str) -> dict[str, Any]:
+        return {"kind": kind, "metadata": {"name": name, "namespace": "default"}, "data": data}
+
+    async def scenario(here: Node) -> None:
+        settings = here.store.create("configmaps", obj("ConfigMap", "settings", a="old"))
+        key = here.store.create("secrets", obj("Secret", "key", token="b2xk"))
+        pod = here.pod(["sh", "-c", script], image="busybox", spec=spec, container={"volumeMounts": mounted})
+        await here.running(pod)
+        here.store.update("configmaps", {**settings, "data": {"a": "new"}})
+        here.store.update("secrets", {**key, "data": {"token": "bmV3"}})
+        await here.eventually(lambda: here.log(pod) == "new\nsecret\n")
+        now = here.now(pod)
+        here.store.update("pods", {**now, "metadata": {**now["metadata"], "labels": {"is": "new"}}})
+        assert (await here.ran(pod))["status"]["phase"] == "Succeeded"
+        assert here.log(pod) == 'new\nsecret\nis="new"'
+
+    run(tmp_path, scenario)

@@ -19,7 +19,7 @@ from typing import Any
 from kjnb.embedded.api.discovery import KUBERNETES
 from kjnb.embedded.api.timestamps import seconds, stamp
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.node import capacity, images, lifecycle, pod_env, wire
+from kjnb.embedded.node import capacity, images, lifecycle, pod_env, refresh, wire
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.log_folder import LogFolder
 from kjnb.embedded.node.orders import Orders
@@ -98,6 +98,11 @@ class Kubelet:
             group.create_task(self._follow_pods(since))
             group.create_task(self._follow_processes())
             group.create_task(self._acknowledge())
+            for shown in refresh.KINDS:
+                group.create_task(refresh.follow(self.store, shown, since, self._pods, self.orders.refresh))
+
+    def _pods(self) -> list[Object]:
+        return [life.obj for life in self.lives.values()]
 
     async def _follow_pods(self, since: int) -> None:
         async for batch in self.store.watch("pods", since):
@@ -148,6 +153,8 @@ class Kubelet:
                 return
             life = self.lives[meta["uid"]] = lifecycle.begin(pod, stamp(self._now()))
             self._take_in(life)
+        elif refresh.shows_itself(life.obj, pod):
+            self.orders.refresh(pod)
         life.obj = pod
         if not meta.get("deletionTimestamp") or not self._connected:
             return
