@@ -116,7 +116,11 @@ def test_a_server_that_was_killed_is_replaced_and_knows_everything(home):
 
 def test_pods_outlive_a_server_that_is_killed(home):
     client = Client(embedded.start(home))
-    client.call("POST", JOBS, job("long", f"while [ ! -e {home}/go ]; do sleep 0.05; done; echo done"))
+    waiting = job("long", f"while [ ! -e {home}/go ]; do sleep 0.05; done; echo done")
+    template = waiting["spec"]["template"]["spec"]
+    template["volumes"] = [{"name": "home", "hostPath": {"path": str(home)}}]
+    template["containers"][0]["volumeMounts"] = [{"name": "home", "mountPath": str(home)}]
+    client.call("POST", JOBS, waiting)
     eventually(lambda: [p for p in client.call("GET", PODS)[1]["items"] if p["status"]["phase"] == "Running"])
     os.kill(pid_of(home), signal.SIGKILL)
     client.close()

@@ -127,6 +127,13 @@ def unprocessable() -> Refused:
     return Refused(failure(422, "Invalid", "the server rejected our request due to an error in our request"))
 
 
+def too_many() -> Refused:
+    """429: as many hold the server as it serves at once."""
+    return Refused(
+        failure(429, "TooManyRequests", "Too many requests, please try again later.", {"retryAfterSeconds": 1})
+    )
+
+
 def internal(message: str) -> Refused:
     """500: the server could not do what it should."""
     return Refused(failure(500, "InternalError", f"Internal error occurred: {message}"))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-import hmac
-import ssl
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +11,6 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-import tornado.httpserver
 import tornado.iostream
 import tornado.web
 
@@ -22,6 +20,7 @@ from kjnb.embedded.api import (
     bounds,
     collections,
     discovery,
+    door,
     eviction,
     podlog,
     representation,
@@ -35,7 +34,6 @@ from kjnb.embedded.api.resources import BY_PATH, Resource
 from kjnb.embedded.api.verbs import PATCHES, Api, Written
 
 Object = dict[str, Any]
-OPEN_PATHS = ("/version", "/healthz", "/readyz", "/livez")
 JSON = "application/json"
 COMPRESSED_FROM = 128 * 1024
 POSTED = tuple(eviction.KINDS)
@@ -57,14 +55,22 @@ class Context:
     """What every request is served from; `last_request` (monotonic) and `open_streams` say how idle the server is."""
 
     def __init__(
-        self, api: Api, token: str, version: str, files: podlog.LogFiles, clock: Callable[[], datetime]
+        self,
+        api: Api,
+        token: str,
+        version: str,
+        files: podlog.LogFiles,
+        clock: Callable[[], datetime],
+        limits: door.Limits = door.Limits(),  # noqa: B008 - a tuple
     ) -> None:
         self.api, self.token, self.version, self.files, self.clock = api, token, version, files, clock
+        self.limits = limits
         self.address = ""
         self.last_request = time.monotonic()
         self.open_streams = 0
 
 
+@tornado.web.stream_request_body
 class Handler(tornado.web.RequestHandler):
     """One request of any kind."""
 
@@ -74,6 +80,7 @@ class Handler(tornado.web.RequestHandler):
         """Called by tornado with what `application` was given."""
         self.context = context
         self.asking = Asking(self.request)
+        self.body = door.body_of(self.request, context.token)
         self.stream: watching.Stream | None = None
         self.gone = False
 
@@ -84,13 +91,19 @@ class Handler(tornado.web.RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.clear_header("Server")
 
+    def data_received(self, chunk: bytes) -> None:
+        """A piece of the body."""
+        self.body.take(chunk)
+
     def on_connection_close(self) -> None:
         """The client has gone: end its stream."""
+        super().on_connection_close()
         self.gone = True
         if self.stream is not None:
             self.stream.close()
 
     async def _serve(self) -> None:
+        self.request.body = self.body.whole()
         try:
             await self._answer()
         except answers.Refused as refusal:
@@ -106,11 +119,9 @@ class Handler(tornado.web.RequestHandler):
 
     async def _answer(self) -> None:
         request, path = self.request, self.request.path
-        if "Origin" in request.headers:
-            raise answers.forbidden("requests of web pages (with an Origin header) are refused")
-        if path in OPEN_PATHS:
-            return self._open(path)
-        self._authorize()
+        door.refuse_strangers(request, self.context.token)
+        if path.rstrip("/") in door.OPEN_PATHS:
+            return self._open(path.rstrip("/"))
         self.context.last_request = time.monotonic()
         route = routes.parse(path)
         if route is None or (route.group in discovery.REVIEWS and request.method == "POST"):
@@ -129,11 +140,6 @@ class Handler(tornado.web.RequestHandler):
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish("ok")
         return None
-
-    def _authorize(self) -> None:
-        given = self.request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {self.context.token}".encode()):
-            raise answers.unauthorized()
 
     async def _other(self, path: str) -> None:
         if self.request.method == "POST" and path in reviews.ANSWERED:
@@ -279,6 +285,11 @@ class Handler(tornado.web.RequestHandler):
         await self._stream(log.chunks())
 
     async def _stream(self, chunks: Any) -> None:
+        if self.context.open_streams >= self.context.limits.streams:
+            self.set_header("Retry-After", "1")
+            if self.stream is not None:
+                self.stream.close()
+            raise answers.too_many()
         self.context.open_streams += 1
         try:
             async for chunk in chunks:
@@ -286,11 +297,14 @@ class Handler(tornado.web.RequestHandler):
                     break
                 if chunk:
                     self.write(chunk)
-                await self.flush()
+                async with asyncio.timeout(self.context.limits.reading):
+                    await self.flush()
             if not self.gone:
                 await self.finish()
         except tornado.iostream.StreamClosedError:
             self.gone = True
+        except TimeoutError:
+            self.request.connection.close()  # type: ignore[union-attr]  # who does not read keeps nothing here
         finally:
             self.context.open_streams -= 1
             if self.stream is not None:
@@ -319,21 +333,9 @@ def quoted(text: str) -> str:
     return plain.replace("\\", "\\\\").replace('"', '\\"').encode("utf-8", "replace").decode("latin-1")
 
 
-def listen(context: Context, certificate: str, key: str, port: int) -> tuple[tornado.httpserver.HTTPServer, int]:
+def listen(context: Context, certificate: str, key: str, port: int) -> tuple[door.Server, int]:
     """Serve on loopback; (server, port). A port of 0 is the system's choice; one that is taken, too."""
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate, key)
     application = tornado.web.Application([(r".*", Handler, {"context": context})], log_function=lambda _: None)
-    server = tornado.httpserver.HTTPServer(
-        application, ssl_options=tls, max_body_size=64 * 1024 * 1024, max_buffer_size=64 * 1024 * 1024
-    )
-    from tornado.netutil import bind_sockets
-
-    try:
-        sockets = bind_sockets(port, "127.0.0.1")
-    except OSError:
-        sockets = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
-    chosen = int(sockets[0].getsockname()[1])
-    context.address = f"127.0.0.1:{chosen}"
+    server, chosen = door.open_door(application, door.tls_context(certificate, key), port, context.limits)
+    context.address = f"{door.LOOPBACK}:{chosen}"
     return server, chosen
