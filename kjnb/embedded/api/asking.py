@@ -6,13 +6,14 @@ from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 
-from kjnb.embedded.api import answers, bodies, list_options, representation, selectors
+from kjnb.embedded.api import answers, bodies, list_options, representation, schema, selectors
 from kjnb.embedded.api.resources import Resource
 from kjnb.embedded.api.validation.errors import unsupported
 from kjnb.embedded.api.verbs import Options
 
 Object = dict[str, Any]
 BODY_LIMIT = 3 * 1024 * 1024
+DELETE_VERSIONS = ("v1", "meta.k8s.io/v1", "batch/v1", "events.k8s.io/v1", "policy/v1")
 VALIDATIONS = ("Ignore", "Strict", "Warn")
 
 
@@ -59,9 +60,7 @@ class Asking:
     def delete_options(self) -> Object:
         """DeleteOptions, of the body or of the query. 400."""
         body = self.body("DeleteOptions") if self.request.body.strip() else {}
-        if not isinstance(body, dict) or body.get("kind", "DeleteOptions") != "DeleteOptions":
-            raise answers.bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
-        options: Object = {name: value for name, value in body.items() if value is not None}
+        options = schema.posted(body, "DeleteOptions", DELETE_VERSIONS)
         if policy := self.query("propagationPolicy"):
             options.setdefault("propagationPolicy", policy)
         orphan = list_options.flag(self.given("orphanDependents"))
@@ -69,8 +68,8 @@ class Asking:
             options.setdefault("orphanDependents", orphan)
         if seconds := self.query("gracePeriodSeconds"):
             options.setdefault("gracePeriodSeconds", list_options.number(seconds))
-        tried = options.get("dryRun")
-        checked_dry_run(tried if tried is not None else [], "DeleteOptions")
+        tried = options.get("dryRun", [])
+        checked_dry_run(tried, "DeleteOptions")
         return {**options, "dryRun": ["All"]} if self.dry_run("DeleteOptions") or tried else options
 
     def selector(self, resource: Resource, labels: str, fields: str) -> selectors.Test | None:
@@ -114,10 +113,8 @@ class Asking:
         return bodies.twice(self.raw())
 
 
-def checked_dry_run(given: Any, kind: str) -> None:
+def checked_dry_run(given: list[str], kind: str) -> None:
     """The one thing that can be tried is everything. 422."""
-    if not isinstance(given, list):
-        raise answers.bad_request("dryRun is not a list")
     wrong = [one for one in given if one != "All"]
     if wrong:
-        raise answers.invalid(kind, "meta.k8s.io", "", [unsupported("dryRun", str(wrong[0]), ("All",))])
+        raise answers.invalid(kind, "meta.k8s.io", "", [unsupported("dryRun", wrong[0], ("All",))])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kjnb.embedded.api import answers, deletion
+from kjnb.embedded.api import answers, deletion, schema
 from kjnb.embedded.api.resources import BY_PLURAL
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.verbs import Api, deletion_options, preconditions
@@ -17,29 +17,19 @@ KINDS = {"eviction": ("Eviction", ("policy/v1", "policy/v1beta1")), "binding": (
 
 def posted(api: Api, namespace: str, name: str, subresource: str, body: Any, dry_run: bool) -> Object:
     """Evict or bind that pod."""
-    given = _read(body, *KINDS[subresource])
+    kind, versions = KINDS[subresource]
+    given = schema.posted(body, kind, versions)
     meta = given.get("metadata") or {}
     for part, wanted in (("name", name), ("namespace", namespace)):
         if meta.get(part, wanted) != wanted:
-            raise answers.bad_request(f"{part} in URL does not match {part} in {given['kind']} object")
+            raise answers.bad_request(f"{part} in URL does not match {part} in {kind} object")
     pod = api.get(PODS, namespace, name)
     return (evict if subresource == "eviction" else bind)(api, pod, given, dry_run)
-
-
-def _read(body: Any, kind: str, versions: tuple[str, ...]) -> Object:
-    if not isinstance(body, dict) or not isinstance(body.get("metadata") or {}, dict):
-        raise answers.bad_request(f"the object provided is unrecognized (must be of type {kind})")
-    said = body.get("kind", kind), body.get("apiVersion", versions[0])
-    if said[0] != kind or said[1] not in versions:
-        raise answers.bad_request(f'{said[0]} in version "{said[1]}" cannot be handled as a {kind}')
-    return {**body, "kind": kind}
 
 
 def evict(api: Api, pod: Object, eviction: Object, dry_run: bool) -> Object:
     """Say why the pod goes, then delete it; there are no disruption budgets that could forbid it."""
     options = eviction.get("deleteOptions") or {}
-    if not isinstance(options, dict):
-        raise answers.bad_request("deleteOptions of the Eviction is not an object")
     grace, propagation = deletion_options(options)
     preconditions(PODS, pod, options)
     if dry_run or "All" in (options.get("dryRun") or []):
@@ -69,8 +59,8 @@ def evicted(status: Object, when: str) -> Object:
 def bind(api: Api, pod: Object, binding: Object, dry_run: bool) -> Object:
     """Put a pod that has no node on one, as a scheduler of the caller's own does."""
     name, target = pod["metadata"]["name"], binding.get("target")
-    node = target.get("name") if isinstance(target, dict) else None
-    if not isinstance(node, str) or not node:
+    node = (target or {}).get("name")
+    if not node:
         error = answers.FieldError("target.name", "FieldValueRequired", "Required value")
         raise answers.invalid("Binding", "", name, [error])
     at = pod["spec"].get("nodeName")

@@ -115,6 +115,18 @@ FIELDS: dict[str, str] = {
     "DownwardVolume": "items:[DownwardFile] defaultMode:int",
     "DownwardFile": "path:str! fieldRef:FieldReference resourceFieldRef:ResourceReference mode:int",
     "ProjectedVolume": "sources:[ProjectedSource]! defaultMode:int",
-    "SelfSubjectAccessReview": f"{_OBJECT} spec:any status:any",
-    "SelfSubjectReview": f"{_OBJECT} spec:any status:any",
+    "SelfSubjectAccessReview": f"{_OBJECT} spec:AccessReviewSpec status:any",
+    "AccessReviewSpec": "resourceAttributes:ResourceAttributes nonResourceAttributes:PathAttributes",
+    "ResourceAttributes": "namespace:str verb:str group:str version:str resource:str subresource:str name:str"
+    " fieldSelector:any labelSelector:any",
+    "PathAttributes": "path:str verb:str",
+    "SelfSubjectRulesReview": f"{_OBJECT} spec:RulesReviewSpec status:any",
+    "RulesReviewSpec": "namespace:str",
+    "SelfSubjectReview": f"{_OBJECT} status:any",
+    "Eviction": f"{_OBJECT} deleteOptions:DeleteOptions",
+    "Binding": f"{_OBJECT} target:ObjectReference",
+    "DeleteOptions": "apiVersion:str kind:str gracePeriodSeconds:long preconditions:Preconditions"
+    " orphanDependents:bool! propagationPolicy:str! dryRun:[str]"
+    " ignoreStoreReadErrorWithClusterBreakingPotential:bool!",
+    "Preconditions": "uid:str! resourceVersion:str!",
 }

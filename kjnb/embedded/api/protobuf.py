@@ -38,6 +38,18 @@ NUMBERS: dict[str, str] = {
     "Namespace": "metadata spec status",
     "NamespaceSpec": "finalizers",
     "NamespaceStatus": "phase",
+    "ServiceAccount": "metadata secrets imagePullSecrets automountServiceAccountToken",
+    "LocalReference": "name",
+    "SelfSubjectAccessReview": "metadata spec status",
+    "AccessReviewSpec": "resourceAttributes nonResourceAttributes",
+    "ResourceAttributes": "namespace verb group version resource subresource name",
+    "PathAttributes": "path verb",
+    "SelfSubjectRulesReview": "metadata spec status",
+    "RulesReviewSpec": "namespace",
+    "SelfSubjectReview": "metadata status",
+    "Eviction": "metadata deleteOptions",
+    "DeleteOptions": "gracePeriodSeconds preconditions orphanDependents propagationPolicy dryRun",
+    "Preconditions": "uid resourceVersion",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kjnb.embedded.api import answers
+from kjnb.embedded.api import answers, schema
 
 Object = dict[str, Any]
 OWNER = {"username": "kjnb:owner", "groups": ["system:masters", "system:authenticated"]}
@@ -26,11 +26,7 @@ ANSWERED: dict[str, tuple[str, str]] = {  # path → kind and version
 def review(path: str, body: Any) -> Object:
     """The answer to a review that was posted there. 400, 422."""
     kind, version = ANSWERED[path]
-    if not isinstance(body, dict) or (body.get("kind", kind), body.get("apiVersion", version)) != (kind, version):
-        raise answers.bad_request(f"the object provided is unrecognized (must be of type {kind})")
-    spec = body.get("spec") or {}
-    if not isinstance(spec, dict):
-        raise answers.bad_request(f"json: cannot unmarshal the spec into Go struct field {kind}.spec")
+    spec = schema.posted(body, kind, (version,)).get("spec") or {}
     whole: Object = {"kind": kind, "apiVersion": version, "metadata": {}}
     if kind == "SelfSubjectReview":
         return {**whole, "status": {"userInfo": OWNER}}

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from kjnb.embedded.api import quantity, timestamps
+from kjnb.embedded.api import answers, quantity, timestamps
 from kjnb.embedded.api.fields import FIELDS
 
 Object = dict[str, Any]
@@ -172,6 +172,20 @@ CHECKS: dict[str, Callable[[Any, str, str], Any]] = {
     "bool": _flag, "int": _number(32), "long": _number(64), "qty": _quantity, "map": _map, "qtys": _quantities,
     "any": lambda value, _place, _owner: value,
 }  # fmt: skip
+
+
+def posted(body: Any, kind: str, versions: tuple[str, ...]) -> Object:
+    """A document that is posted for its effect and stored nowhere, as `read` keeps it. 400."""
+    if not isinstance(body, dict):
+        raise answers.bad_request(f"the object provided is unrecognized (must be of type {kind})")
+    given, version = body.get("kind") or kind, body.get("apiVersion") or versions[0]
+    said = f'{given} in version "{version}" cannot be handled as a {kind}'
+    if given != kind or version not in versions:
+        raise answers.bad_request(said)
+    try:
+        return read(kind, body)[0]
+    except Mismatch as error:
+        raise answers.bad_request(f"{said}: {error}") from None
 
 
 def read(kind: str, document: Object) -> tuple[Object, list[str]]:
