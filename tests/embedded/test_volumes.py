@@ -269,12 +269,13 @@ def test_pods_see_their_volumes(tmp_path: Path) -> None:
 @NEEDS_BUBBLEWRAP
 def test_a_running_pod_sees_new_content(tmp_path: Path) -> None:
     item = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
+    sources = [{"secret": {"name": "key"}}, {"downwardAPI": {"items": [item]}}]
     spec = {
         "volumes": [
             {"name": "settings", "configMap": {"name": "settings"}},
             {
                 "name": "all",
-                "projected": {"sources": [{"secret": {"name": "key"}}, {"downwardAPI": {"items": [item]}}]},
+                "projected": {"sources": sources},
             },
         ]
     }

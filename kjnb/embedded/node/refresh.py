@@ -19,9 +19,8 @@ async def follow(
 ) -> None:
     """Refresh whoever shows an object of that resource when it changes; never ends."""
     async for batch in store.watch(resource, since):
-        changed = {
-            (e.obj["metadata"].get("namespace"), e.obj["metadata"]["name"]) for e in batch if e.type != "DELETED"
-        }
+        met = [event.obj["metadata"] for event in batch if event.type != "DELETED"]
+        changed = {(meta.get("namespace"), meta["name"]) for meta in met}
         for pod in list(pods()):
             space = pod["metadata"].get("namespace")
             if any((space, name) in changed for name in names(pod, resource)):
