@@ -44,7 +44,7 @@ def make(pod: Object, container: Object, folder: Path, process: str, image: Imag
     """The box of a container and its folders. Unready if it must not be who it would be."""
     identity.require_not_root(pod, container, os.geteuid())
     who = identity.possible(identity.wanted(pod, container))
-    tmp = folder / "tmp" / process.partition("_")[2]
+    tmp = folder / "tmp" / "_".join(process.split("_")[1:3])  # a guest of a container has its /tmp
     for own in (folder, folder / "work", folder / "tmp", tmp):
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
     if who.uid is not None:

@@ -48,19 +48,29 @@ def is_alive(pid: int, ticks: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """The direct children of a process."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
-    except OSError:
-        return []
+    """The direct children of a process, whichever of its threads began them."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                words = Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii").split()
+                found += [int(child) for child in words]
+    return found
 
 
 def family(pid: int) -> list[int]:
-    """A process and all its descendants, parents first."""
-    found = [pid]
+    """A process, all its descendants, parents first, and those of its session that lost their parents to us."""
+    found = [pid, *(orphan for orphan in children(os.getpid()) if orphan != pid and _session(orphan) == pid)]
     for member in found:
         found.extend(children(member))
-    return found
+    return list(dict.fromkeys(found))
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
 
 
 def catches(pid: int, number: int) -> bool:
