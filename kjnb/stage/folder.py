@@ -90,6 +90,7 @@ class Stage:
             path = self._names.modules / Path(str(module.__file__)).name
             self._save(path, Path(str(module.__file__)).read_bytes())
             py_compile.compile(str(path), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, quiet=2)
+        self._save(self._names.modules / "digest", entrance.digest(str(self._names.modules)))
         source = Path(cloudpickle.__file__).parent
         for file in sorted(source.glob("*.py")):
             self._save(self._names.lib / "cloudpickle" / file.name, file.read_bytes())

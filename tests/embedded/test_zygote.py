@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node.images import zygote_for
+from kjnb.embedded.node.images import known, zygote_for
 from tests.embedded.node import LOCAL, Node, node, terminated
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -40,10 +40,11 @@ async def python(here: Node, script: str, *args: str, forked: bool = True, **mor
 async def both(here: Node, script: str, **more: Any) -> list[tuple[int, str]]:
     """Exit code and log, forked and exec'd."""
     seen = []
-    for image in (LOCAL, "python:3"):
+    for fork in (True, False):
         path = here.state.parent / "script.py"
         path.write_text(script)
-        pod = await here.ran(here.pod([sys.executable, str(path)], image=image, **more))
+        here.kubelet.orders.fork = fork
+        pod = await here.ran(here.pod([sys.executable, str(path)], **more))
         seen.append((terminated(pod)["exitCode"], here.log(pod)))
     return seen
 
@@ -89,6 +90,10 @@ ENDINGS = {
     "error": "def f():\n    return 1 / 0\nf()\n",
     "chained": "try:\n    {}['a']\nexcept KeyError as e:\n    raise ValueError('b') from e\n",
     "syntax": "x = (1,\ny = 2",
+    "warning": "print('\\d')\nassert (1, 'always')\n",
+    "latin": "# coding: latin-1\nprint('caf\xe9')\n",
+    "long": "x = 1\n" * 40_000 + "print(x)\n1 / 0",
+    "null": "print(1)\0\n",
     "signal": "import os; os.kill(os.getpid(), 15)",
     "killed": "import os; os.kill(os.getpid(), 9)",
     "interrupt": "raise KeyboardInterrupt",
@@ -135,12 +140,12 @@ def test_forked_pods_do_not_draw_the_same_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["PYTHONHASHSEED", "LD_PRELOAD", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX", "TZ", "LANG"])
 def test_what_a_fresh_start_reads_makes_a_fresh_start(name: str) -> None:
     own = {"PATH": "x", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
-    argv = [sys.executable, "f.py"]
-    assert zygote_for(argv, sys.executable, own, LOCAL) == sys.executable
-    assert zygote_for(argv, sys.executable, {**own, "MINE": "1"}, LOCAL) == sys.executable
-    assert zygote_for(argv, sys.executable, {**own, name: "0"}, LOCAL) is None
-    assert zygote_for([sys.executable, "-c", "1"], sys.executable, own, LOCAL) is None
-    assert zygote_for(argv, sys.executable, own, "python:3") is None
+    argv, image = [sys.executable, "f.py"], known(LOCAL, {})
+    assert zygote_for(argv, sys.executable, own, image) == sys.executable
+    assert zygote_for(argv, sys.executable, {**own, "MINE": "1"}, image) == sys.executable
+    assert zygote_for(argv, sys.executable, {**own, name: "0"}, image) is None
+    assert zygote_for([sys.executable, "-c", "1"], sys.executable, own, image) is None
+    assert zygote_for(argv, sys.executable, own, known("python:3", {})) is None
 
 
 def wheel(folder: Path, version: str) -> Path:

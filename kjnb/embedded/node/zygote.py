@@ -24,6 +24,7 @@ import ctypes
 import errno
 import gc
 import importlib.machinery
+import importlib.util
 import io
 import itertools
 import json
@@ -34,13 +35,17 @@ import socket
 import threading
 import time
 import types
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
-WARM = ("pandas", "numpy", "numpy.random", "pyarrow", "pyarrow.ipc", "pyarrow.compute", "cloudpickle")
 REQUEST_LIMIT = 60_000  # bytes of one request: a datagram of the socket
 CLONE_NEWUTS = 0x04000000
 UNSHARE = getattr(ctypes.CDLL(None), "unshare", None)  # found here, once, and not by every child
+SIGNAL = getattr(signal.signal, "__wrapped__", signal.signal)  # without the enumerations around it
+DESCRIPTORS = os.sysconf("SC_OPEN_MAX")
+SCRIPT_LIMIT = 100_000  # bytes of a script that is compiled here
+SCRIPTS = 8
 
 
 def start_time(pid: int | str = "self") -> int:
@@ -60,9 +65,7 @@ def start_time(pid: int | str = "self") -> int:
 def enter(request: dict[str, Any], journal: int) -> bytes:
     """Make this fresh child the pod's process: session, signals, streams, cgroup; return its birth as registered."""
     os.setsid()
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    SIGNAL(signal.SIGCHLD, signal.SIG_DFL)
     os.umask(0o022)
     null = os.open("/dev/null", os.O_RDONLY)
     log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -76,8 +79,8 @@ def enter(request: dict[str, Any], journal: int) -> bytes:
         with contextlib.suppress(OSError), open(path, "wb", buffering=0) as procs:
             procs.write(b"0")
     os.chdir(request["cwd"])
-    pid = os.getpid()
-    birth = json.dumps({"born": request["id"], "pid": pid, "ticks": start_time(), "at": time.time()}).encode()
+    about = (json.dumps(request["id"]), os.getpid(), start_time(), time.time())
+    birth = b'{"born": %b, "pid": %d, "ticks": %d, "at": %.7f}' % (about[0].encode(), *about[1:])
     if os.write(journal, birth + b"\n") <= len(birth):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "journal")
     return birth
@@ -86,8 +89,10 @@ def enter(request: dict[str, Any], journal: int) -> bytes:
 def name_host(hostname: str) -> None:
     """Give the process a hostname of its own where the system allows it, else leave it the machine's."""
     if UNSHARE is not None and UNSHARE(CLONE_NEWUTS) == 0:
-        with contextlib.suppress(OSError):
+        try:
             socket.sethostname(hostname)
+        except OSError:
+            return
 
 
 class Zygote:
@@ -99,6 +104,8 @@ class Zygote:
         self.pid = os.getpid()
         self.wake, self.waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.names: dict[int, str] = {}
+        self.environment = dict(os.environ)
+        self.compiled: dict[str, tuple[bytes, types.CodeType | None]] = {}
 
     def serve(self) -> dict[str, Any]:
         """Fork for every request and never return, except in a forked child: with its request."""
@@ -122,6 +129,7 @@ class Zygote:
 
     def fork(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """Fork; the child returns its request once it has become the pod, the parent returns None."""
+        self.prepare(request)
         try:
             pid = os.fork()
         except OSError as error:
@@ -134,6 +142,28 @@ class Zygote:
         self.become(request)
         return request
 
+    def prepare(self, request: dict[str, Any]) -> None:
+        """Find out here what costs a child more: how its environment differs, and its script, compiled."""
+        env, own = request["env"], self.environment
+        request["unset"] = [name for name in own if name not in env]
+        request["set"] = [(name, value) for name, value in env.items() if own.get(name) != value]
+        script = os.path.join(request["cwd"], request["argv"][1])
+        request["code"] = self.compile(script)
+        request["folder"] = os.path.dirname(os.path.realpath(script))
+
+    def compile(self, path: str) -> types.CodeType | None:
+        """A script as it is now, compiled and not run; None where the pod has to do it, and to show what is wrong."""
+        source = read_script(path)
+        if source is None:
+            return None
+        known = self.compiled.pop(path, None)
+        if known is None or known[0] != source:
+            known = source, compiled(source, path)
+        self.compiled[path] = known
+        if len(self.compiled) > SCRIPTS:
+            del self.compiled[next(iter(self.compiled))]
+        return known[1]
+
     def become(self, request: dict[str, Any]) -> None:
         """In the child: enter the pod, tell the supervisor, keep nothing of the zygote; a failure ends it."""
         try:
@@ -145,7 +175,7 @@ class Zygote:
             os._exit(128)  # the zygote was killed: who looked after it may not have seen this birth
         self.send(birth)
         self.channel.detach()
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.closerange(3, DESCRIPTORS)
 
     def reap(self) -> None:
         """Report every ended child, and only then let it go."""
@@ -171,34 +201,41 @@ class Zygote:
             self.channel.send(message)
 
 
-def warm() -> list[str]:
-    """Import what data work begins with, where it is installed; return what was found."""
-    found = []
-    for name in WARM:
+def read_script(path: str) -> bytes | None:
+    """A script's source; None if it cannot be read, is long, or is no plain file."""
+    try:
+        script = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        source = os.read(script, SCRIPT_LIMIT)
+    except OSError:
+        return None
+    finally:
+        os.close(script)
+    return source if len(source) < SCRIPT_LIMIT else None
+
+
+def compiled(source: bytes, path: str) -> types.CodeType | None:
+    """What a script compiles to; None if it does not, or if there is something to warn of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
-            __import__(name)
-            found.append(name)
-        except Exception:  # noqa: BLE001, S112 - a broken installation is the pod's to report
-            continue
-    if "pandas" in found:
-        with contextlib.suppress(Exception):
-            exercise(sys.modules["pandas"])
-    gc.collect()
-    gc.freeze()
-    return found
+            code = compile(source, path, "exec", dont_inherit=True)
+        except Exception:  # noqa: BLE001 - whatever it is, the pod will meet it
+            return None
+    return None if caught else code
 
 
-def exercise(pandas: Any) -> None:
-    """Do once what most pods do first: what is set up lazily is then shared, not made again in every child."""
-    frame = pandas.DataFrame({"key": ["a", "b", "a"], "value": [1.0, 2.0, 3.0], "count": [1, 2, 3]})
-    frame.groupby("key").agg({"value": "mean", "count": "sum"}).sort_values("value").reset_index().to_string()
-    frame.merge(frame, on="key").describe()
-    if "pyarrow" in sys.modules:  # nothing that wakes Arrow's threads: a fork keeps only one
-        arrow = sys.modules["pyarrow"]
-        table = arrow.Table.from_pandas(frame, nthreads=1)
-        with arrow.ipc.new_stream(arrow.BufferOutputStream(), table.schema) as writer:
-            writer.write_table(table)
-        table.to_pandas(use_threads=False)
+def warming() -> types.ModuleType:
+    """The module beside this one that warms up; the neighbours are not on the path."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "warming.py")
+    spec = importlib.util.spec_from_file_location("kjnb_warming", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def script_module(path: str, like: dict[str, Any]) -> types.ModuleType:
@@ -217,34 +254,34 @@ def script_module(path: str, like: dict[str, Any]) -> types.ModuleType:
 
 def settle(request: dict[str, Any], fresh_main: types.ModuleType) -> None:
     """Give the child the environment, arguments, path and random numbers that a new Python would have."""
-    argv = request["argv"]
-    os.environ.clear()
-    os.environ.update(request["env"])
+    argv, environ = request["argv"], os.environ
+    for name in request["unset"]:
+        del environ[name]
+    for name, value in request["set"]:
+        environ[name] = value
     sys.argv = argv[1:]
     sys.orig_argv = list(argv)
-    sys.path.insert(0, os.path.dirname(os.path.realpath(argv[1])))
+    sys.path.insert(0, request["folder"])
     sys.modules["__main__"] = fresh_main
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed()
     numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
+    if numpy_random is not None:  # `random` sees to itself after a fork
         numpy_random.seed()
 
 
-def script_code(request: dict[str, Any]) -> tuple[str, bytes]:
-    """The script's absolute path and source; where there is none to read, become the real Python and let it say so."""
-    argv = request["argv"]
-    path = os.path.join(os.getcwd(), argv[1])
+def script_code(request: dict[str, Any], path: str) -> types.CodeType:
+    """The script, compiled; where it cannot be read or is not Python, become the real Python and let it say so."""
     try:
         with open(path, "rb") as file:
-            return path, file.read()
-    except OSError:
-        os.execve(request["path"], argv, request["env"])  # noqa: S606 - no shell is wanted
+            return compile(file.read(), path, "exec", dont_inherit=True)
+    except Exception:  # noqa: BLE001 - no words of ours would be just its own
+        os.execve(request["path"], request["argv"], request["env"])  # noqa: S606 - no shell is wanted
 
 
 def failed(error: BaseException, skip: int) -> int:
     """Report what ended the script as the interpreter does; return the exit status."""
+    for stream in (sys.stderr, sys.stdout):  # what was printed stands before the traceback
+        with contextlib.suppress(Exception):
+            stream.flush()
     if isinstance(error, SystemExit):
         return _exit_status(error.code)
     trace = error.__traceback__
@@ -334,7 +371,7 @@ def main() -> dict[str, Any]:
         os.set_inheritable(inherited, False)
     zygote = Zygote(socket.socket(fileno=descriptor), journal)
     paths = list(watched())
-    found = warm()
+    found = warming().warm()
     zygote.tell({"ready": found, "watch": paths, "version": sys.version})
     return zygote.serve()
 
@@ -342,12 +379,13 @@ def main() -> dict[str, Any]:
 if __name__ == "__main__":
     _request = main()
     _warm = len(sys.modules)
-    _path, _source = script_code(_request)
+    _path = os.path.join(_request["cwd"], _request["argv"][1])
+    _code = _request["code"] or script_code(_request, _path)
     _main = script_module(_path, globals())
     settle(_request, _main)
     _status = 0
     try:
-        exec(compile(_source, _path, "exec", dont_inherit=True), _main.__dict__)  # noqa: S102 - this is what a Python is for
+        exec(_code, _main.__dict__)  # noqa: S102 - this is what a Python is for
     except BaseException as _error:  # noqa: BLE001 - the interpreter's own last handler
         _status = failed(_error, skip=1)
     finish(_status, _warm)

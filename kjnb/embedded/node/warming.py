@@ -1,0 +1,117 @@
+"""What a zygote does before its first fork, so that no pod has to: imports, first uses, and a heap that pods share.
+
+A forked pod copies every page that it writes to, and in CPython looking at an object is writing to it: the pages a pod
+touches decide what it costs. So what most pods do first is done here a few times, and the gaps that this leaves in the
+heap are filled: what a pod makes then lies together, not strewn over pages that it would have to copy. Runs in the
+notebook's interpreter, like `zygote.py`, and needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib.util
+import itertools
+import os
+import sys
+from typing import Any
+
+WARM = ("pandas", "numpy", "numpy.random", "pyarrow", "pyarrow.ipc", "pyarrow.compute", "cloudpickle")
+WORKER = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "worker"))
+ROUNDS = 8  # after as many runs an adaptive interpreter has settled on how it runs a function
+POOL = 16 * 1024  # bytes in which CPython keeps small objects of one size, beginning with a header
+HEADER = 48
+SMALL = 512  # bytes: larger objects are malloc's
+MOST_FILL = 200_000  # objects of one size; a safeguard
+_kept: list[object] = []
+
+
+def warm() -> list[str]:
+    """Import what data work begins with, where it is installed, and use it; return what was found."""
+    found = []
+    for name in WARM:
+        try:
+            __import__(name)
+            found.append(name)
+        except Exception:  # noqa: BLE001, S112 - a broken installation is the pod's to report
+            continue
+    if "pandas" in found:
+        for _ in range(ROUNDS):
+            with contextlib.suppress(Exception):
+                exercise(sys.modules["pandas"])
+    with contextlib.suppress(Exception):
+        rehearse()
+    gc.collect()
+    fill_small_gaps()
+    fill_large_gaps()
+    gc.freeze()
+    return found
+
+
+def exercise(pandas: Any) -> None:
+    """Do what most pods do first: what is set up lazily is then shared, not made again in every child."""
+    frame = pandas.DataFrame({"key": ["a", "b", "a"], "value": [1.0, 2.0, 3.0], "count": [1, 2, 3]})
+    frame.groupby("key").agg({"value": "mean", "count": "sum"}).sort_values("value").reset_index().to_string()
+    frame.groupby("key")["value"].mean()
+    frame[frame["value"] > 1].groupby(["key", "count"]).size()
+    frame.merge(frame, on="key").describe()
+    if "pyarrow" in sys.modules:  # nothing that wakes Arrow's threads: a fork keeps only one
+        arrow = sys.modules["pyarrow"]
+        table = arrow.Table.from_pandas(frame, nthreads=1)
+        with arrow.ipc.new_stream(arrow.BufferOutputStream(), table.schema) as writer:
+            writer.write_table(table)
+        table.to_pandas(use_threads=False)
+
+
+def rehearse() -> None:
+    """Load kjnb's own worker and let it run a few parts; a stage that holds the same one need not load it again."""
+    entrance = _load("kjnb_entrance", os.path.join(WORKER, "entrance.py"))
+    rehearsal = _load("kjnb_rehearsal", os.path.join(WORKER, "rehearsal.py"))
+    path, here = list(sys.path), os.getcwd()
+    try:
+        worker = entrance.load(WORKER)
+        worker.DIGEST = entrance.digest(WORKER)
+        rehearsal.rehearse(worker, ROUNDS)
+    finally:
+        os.chdir(here)
+        sys.path[:] = path
+        for name in ("kjnb_entrance", "kjnb_rehearsal"):
+            del sys.modules[name]
+
+
+def _load(name: str, path: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def fill_small_gaps() -> None:
+    """Use up CPython's half-used pools: what a child makes then lies in pools of its own."""
+    empty = sys.getsizeof(b"")
+    for size in range(48, SMALL + 1, 16):
+        for _ in range(MOST_FILL):
+            one = bytes(size - empty)
+            _kept.append(one)
+            if id(one) % POOL == HEADER:  # the first of a fresh pool
+                break
+
+
+def fill_large_gaps() -> None:
+    """Use up the gaps in malloc's heap, a size after the other, until it gives what lies at its end."""
+    malloc = getattr(ctypes.CDLL(None), "malloc", None)
+    if malloc is None or sys.platform != "linux":
+        return
+    malloc.restype, malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+    for size in itertools.chain(range(65536, 1024, -1024), range(1016, 8, -16)):
+        last, in_a_row = 0, 0
+        for _ in range(MOST_FILL):
+            here = malloc(size) or 0
+            in_a_row = in_a_row + 1 if 0 < here - last - size <= 24 else 0  # next to the one before, but for its header
+            last = here
+            if in_a_row == 8 or not here:
+                break
