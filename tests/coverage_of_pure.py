@@ -24,6 +24,7 @@ API = [
     "bounds",
     "defaults",
     "discovery",
+    "log_options",
     "paging",
     "patches",
     "protobuf",
@@ -43,7 +44,7 @@ API += [
         for name in ("core", "errors", "job", "job_status", "meta", "pod", "pod_object", "policies")
     ),
 ]
-NODE = ["lifecycle", "pod_env", "pod_status"]
+NODE = ["image_names", "lifecycle", "pod_env", "pod_status", "probes", "restarts"]
 PURE = ["kjnb/model/*", "kjnb/view/*"]
 PURE += [f"kjnb/embedded/controllers/{name}.py" for name in CONTROLLERS]
 PURE += [f"kjnb/embedded/api/{name}.py" for name in API]

@@ -126,3 +126,35 @@ def test_fields(path: str, value: str) -> None:
 def test_command_then_arguments() -> None:
     assert command({"command": ["sh", "$(A)"], "args": ["$$(A)"]}, {"A": "x"}) == ["sh", "x", "$(A)"]
     assert command({}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        ({}, ["entry", "default"]),
+        ({"args": ["$(A)"]}, ["entry", "x"]),
+        ({"command": ["own"]}, ["own"]),
+        ({"command": ["own"], "args": ["b"]}, ["own", "b"]),
+    ],
+)
+def test_what_of_an_image_is_replaced(container: dict[str, Any], words: list[str]) -> None:
+    assert command(container, {"A": "x"}, ["entry"], ["default"]) == words
+
+
+def test_what_is_said_of_a_container_that_cannot_be_made() -> None:
+    error = Unready("CreateContainerError", "no room")
+    assert (error.waiting, error.about_pod) == ({"reason": "CreateContainerError", "message": "no room"}, False)
+    assert error.events == [("Warning", "Failed", "Error: no room")]
+    error = Unready.mount("v", "gone")
+    assert (error.waiting, error.about_pod) == ({"reason": "ContainerCreating"}, True)
+    assert error.events == [("Warning", "FailedMount", 'MountVolume.SetUp failed for volume "v" : gone')]
+    told = [("Normal", "BackOff", "later")]
+    assert Unready("ImagePullBackOff", "later", events=told).events == told
+
+
+def test_a_value_that_no_process_can_have() -> None:
+    objects = {("configmaps", "cm"): {"binaryData": {"a": base64.b64encode(b"x\0y").decode()}}}
+    container = {"name": "c", "envFrom": [{"configMapRef": {"name": "cm"}}]}
+    with pytest.raises(Unready, match='value of "a" holds a zero byte') as caught:
+        environment(POD, container, {}, lambda resource, name: objects.get((resource, name)), {})
+    assert caught.value.reason == "CreateContainerError"

@@ -70,6 +70,9 @@ def environment(
         else:
             value = expand(variable.get("value") or "", env)
         env[variable["name"]] = value
+    broken = next((name for name, value in env.items() if "\0" in value), None)
+    if broken is not None:
+        raise Unready("CreateContainerError", f'the value of "{broken}" holds a zero byte, which no variable can')
     return env
 
 
