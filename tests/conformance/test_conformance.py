@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
-import pathlib
 import shutil
 
 import pytest
 
-from kjnb import embedded
 from tests.conformance import play
 
 AT_ONCE = 6
@@ -24,17 +22,6 @@ def chosen(config) -> list[str]:
 def pytest_generate_tests(metafunc):
     if "scenario" in metafunc.fixturenames:
         metafunc.parametrize("scenario", chosen(metafunc.config))
-
-
-@pytest.fixture(scope="session")
-def kubeconfig(request, tmp_path_factory):
-    given = request.config.getoption("--kubeconfig")
-    if given:
-        yield pathlib.Path(given)
-        return
-    home = tmp_path_factory.mktemp("conformance-home")
-    yield embedded.start(home, backoff_base=2.0)
-    embedded.stop(home)
 
 
 @pytest.fixture(scope="session")
