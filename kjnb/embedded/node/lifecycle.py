@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from kjnb.embedded.api.timestamps import seconds
+from kjnb.embedded.node import restarts
 from kjnb.embedded.node.pod_status import CREATING, INITIALIZING, Container, Known
 
 Object = dict[str, Any]
-RESTART_CAP = 30  # times the base of the back-off: five minutes with Kubernetes' ten seconds
 LOST = "ContainerStatusUnknown"
 BEFORE_TIME = "1970-01-01T00:00:00Z"
+ID = "process://"
 
 
 @dataclass
@@ -20,9 +22,14 @@ class PodLife:
     obj: Object
     known: Known
     containers: list[Container] = field(default_factory=list)
+    begun: bool = False  # its first containers were asked for
     stopping: bool = False
     grace: float = 0.0  # seconds it was given to stop
+    stop_by: float = 0.0  # when they are over, by the loop's clock
+    limit: float | None = None  # its active deadline in seconds, as it was seen last
     asked: set[str] = field(default_factory=set)  # process ids asked for whose start or end has not been told yet
+    told: set[str] = field(default_factory=set)  # process ids that were told to stop
+    hooked: set[str] = field(default_factory=set)  # process ids whose hook before the end runs
     waiting: set[str] = field(default_factory=set)  # containers to start after a back-off, or when they can be made
     unsettled: list[str] = field(default_factory=list)  # ends that are not in the store yet
 
@@ -35,6 +42,12 @@ class PodLife:
     def spec(self) -> Object:
         """The pod's spec."""
         return dict(self.obj["spec"])
+
+    @property
+    def full_name(self) -> str:
+        """As a kubelet names a pod: name_namespace(uid)."""
+        meta = self.obj["metadata"]
+        return f"{meta['name']}_{meta.get('namespace', 'default')}({self.uid})"
 
     def container(self, process: str) -> Container | None:
         """The container whose newest process has that id."""
@@ -51,81 +64,127 @@ def begin(obj: Object, now: str) -> PodLife:
     shown = {
         one["name"]: one for key in ("initContainerStatuses", "containerStatuses") for one in status.get(key) or ()
     }
-    spec = obj["spec"]
-    has_init = bool(spec.get("initContainers"))
-    containers = []
+    life = PodLife(obj, Known(status.get("startTime") or now))
     for init, key in ((True, "initContainers"), (False, "containers")):
-        for wanted in spec.get(key) or ():
-            container = Container(wanted["name"], wanted.get("image", ""), init)
-            container.state = INITIALIZING if has_init and not init else CREATING
-            _recall(container, shown.get(wanted["name"]))
-            containers.append(container)
-    return PodLife(obj, Known(status.get("startTime") or now), containers)
+        for wanted in obj["spec"].get(key) or ():
+            container = Container(wanted, init)
+            container.state = INITIALIZING if obj["spec"].get("initContainers") and not init else CREATING
+            _recall(life, container, shown.get(wanted["name"]) or {})
+            life.containers.append(container)
+    return life
 
 
-def _recall(container: Container, shown: Object | None) -> None:
-    if shown is None:
-        return
-    container.last = shown.get("lastState") or {}
-    container.restarts = shown.get("restartCount", 0)
-    if "waiting" not in (shown.get("state") or {"waiting": {}}):
-        container.state = shown["state"]
-        container.id = shown.get("containerID", "").removeprefix("process://")
+def _recall(life: PodLife, container: Container, shown: Object) -> None:
+    state, last = shown.get("state") or {}, (shown.get("lastState") or {}).get("terminated") or {}
+    container.restarts = container.step = shown.get("restartCount", 0)
+    container.ended = last
+    if "terminated" in state:
+        container.before, container.ended = last, state["terminated"]
+    if "terminated" in state or "running" in state:
+        container.state = state
+        container.id = shown.get("containerID", "").removeprefix(ID)
+        container.started, container.ready = bool(shown.get("started")), bool(shown.get("ready"))
+    if "terminated" in state:
+        container.again = _is_to_restart(life, container, int(state["terminated"]["exitCode"]))
 
 
 def process_id(life: PodLife, container: Container) -> str:
     """The id of the process that this container starts next; the same after a restart of the server."""
-    return f"{life.uid}_{container.name}_{container.restarts}"
+    number = int(container.ended["containerID"].rpartition("_")[2]) + 1 if container.ended else 0
+    return f"{life.uid}_{container.name}_{number}"
+
+
+def number_of(process: str) -> int:
+    """How often its container had been restarted when the process of that id began."""
+    return int(process.rpartition("_")[2])
 
 
 def to_start(life: PodLife) -> list[Container]:
-    """The containers to start now: init containers one after the other, then all others."""
-    if life.stopping or life.known.over:
+    """The containers to start now: init containers one after the other, sidecars beside them, then all others."""
+    if life.stopping or life.known.over or is_done(life):
         return []
+    found = []
+    begun = any(one.begun for one in life.containers if not one.init)
     for container in life.containers:
-        if container.init and container.exit_code != 0:
-            return [container] if _is_free(life, container) else []
-    return [one for one in life.containers if not one.init and _is_free(life, one)]
+        if container.init and (container.sidecar or not begun):
+            if container.exit_code is None and _is_free(life, container):
+                found.append(container)
+            if not container.complete and not begun:
+                return found
+    return found + [one for one in life.containers if not one.init and _is_free(life, one)]
 
 
 def _is_free(life: PodLife, container: Container) -> bool:
-    started = container.running or container.exit_code is not None
-    return not started and container.id not in life.asked and container.name not in life.waiting
+    there = container.running or container.exit_code is not None
+    return not there and container.id not in life.asked and container.name not in life.waiting
+
+
+def is_done(life: PodLife) -> bool:
+    """Whether all of it has ended that decides what becomes of it; sidecars may still run."""
+    failed_init = any(one.init and not one.sidecar and one.exit_code not in (None, 0) for one in life.containers)
+    return failed_init or all(one.exit_code is not None for one in life.containers if not one.init)
+
+
+def to_stop(life: PodLife) -> list[Container]:
+    """The containers to ask now: first all but sidecars, and those one after the other, the last first."""
+    if not life.stopping and not is_done(life):
+        return []
+    alive = life.alive()
+    first = [one for one in alive if not one.sidecar] or alive[-1:]
+    return [one for one in first if one.id not in life.told]
+
+
+def started(life: PodLife, container: Container, at: str) -> None:
+    """Note that its newest process runs."""
+    life.asked.discard(container.id)
+    life.known.unmounted = False
+    container.state = {"running": {"startedAt": at}}
+    container.restarts = number_of(container.id)
+    container.again = container.condemned = container.ready = container.started = False
 
 
 def ended(life: PodLife, container: Container, terminated: Object, base: float) -> float | None:
     """Note an end. Returns the seconds to wait before the container starts again, or None if it does not."""
     life.asked.discard(container.id)
-    restarts = _restarts(life, container, int(terminated["exitCode"]))
-    if not restarts or life.stopping:
-        container.state = {"terminated": terminated}
+    container.restarts = number_of(container.id)
+    container.before, container.ended = container.ended, terminated
+    container.state = {"terminated": terminated}
+    container.started = container.ready = False
+    container.again = not life.stopping and _is_to_restart(life, container, int(terminated["exitCode"]))
+    if not container.again or (container.sidecar and is_done(life)):
+        container.again = False
         return None
-    delay = 0.0 if container.restarts == 0 else min(base * 2 ** (container.restarts - 1), base * RESTART_CAP)
-    container.last = {"terminated": terminated}
-    container.restarts += 1
-    reason = "CrashLoopBackOff" if delay else "ContainerCreating"
-    container.state = {"waiting": {"reason": reason}}
+    ran = seconds(terminated["finishedAt"]) - seconds(terminated["startedAt"])
+    if terminated["startedAt"] != BEFORE_TIME and restarts.is_forgotten(ran, base):
+        container.step = 0
+    delay = restarts.delay(container.step, base)
+    container.step += 1
     if delay:
-        text = f"back-off {delay:g}s restarting failed container={container.name} pod={life.obj['metadata']['name']}"
-        container.state["waiting"]["message"] = text
+        text = f"back-off {restarts.go_duration(delay)} restarting failed container={container.name}"
+        container.state = {"waiting": {"reason": "CrashLoopBackOff", "message": f"{text} pod={life.full_name}"}}
         life.waiting.add(container.name)
     return delay
 
 
-def _restarts(life: PodLife, container: Container, code: int) -> bool:
+def _is_to_restart(life: PodLife, container: Container, code: int) -> bool:
     policy = life.obj["spec"].get("restartPolicy", "Always")
-    if policy == "Never":
-        return False
-    return code != 0 or (policy == "Always" and not container.init)
+    return restarts.wanted(container.spec, container.init, policy, code, container.condemned)
+
+
+def stop(life: PodLife, grace: float) -> None:
+    """Nothing of it starts again, and what runs has so many seconds."""
+    life.stopping, life.grace = True, grace
+    for container in life.containers:
+        if container.again:
+            container.again = False
+            container.state = {"terminated": container.ended}
 
 
 def settle(life: PodLife) -> bool:
     """Whether nothing of the pod runs or will run again; noted in what is known of it."""
     if life.alive():
         return False
-    failed_init = any(one.init and one.exit_code not in (None, 0) for one in life.containers)
-    done = all(one.exit_code is not None for one in life.containers)
-    life.known.over = done or failed_init or life.stopping
+    life.known.over = life.stopping or is_done(life)
     return life.known.over
 
 
@@ -139,5 +198,5 @@ def termination(exited: Object, started: str | None, finished: str, process: str
         **state,
         "startedAt": started or BEFORE_TIME,
         "finishedAt": finished,
-        "containerID": f"process://{process}",
+        "containerID": f"{ID}{process}",
     }

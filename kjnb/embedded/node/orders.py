@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.api.quantity import parse
-from kjnb.embedded.node import box, capacity, images, pod_env, volume_files, volumes, wire
-from kjnb.embedded.node.lifecycle import PodLife
+from kjnb.embedded.node import box, capacity, images, pod_env, termination, volume_files, volumes, wire
+from kjnb.embedded.node.lifecycle import PodLife, number_of
 from kjnb.embedded.node.log_folder import LogFolder
 from kjnb.embedded.node.pod_status import Container
 from kjnb.embedded.node.settings import Settings
@@ -34,11 +34,11 @@ class Orders:
 
     def start(self, life: PodLife, container: Container) -> wire.Start:
         """Everything the supervisor must know to run a container. Unready if something is missing."""
-        spec, meta = container_spec(life, container), life.obj["metadata"]
+        meta = life.obj["metadata"]
         log = self.logs.place(
-            meta.get("namespace", "default"), meta["name"], life.uid, container.name, container.restarts
+            meta.get("namespace", "default"), meta["name"], life.uid, container.name, number_of(container.id)
         )
-        return self.order(life.obj, spec, container.id, str(log))
+        return self.order(life.obj, container.spec, container.id, str(log))
 
     def order(self, pod: Object, spec: Object, process: str, log: str, argv: list[str] | None = None) -> wire.Start:
         """A process of a container: its own, or `argv` in a box like its own. Unready if something is missing."""
@@ -55,7 +55,8 @@ class Orders:
         )
         argv = argv or pod_env.command(spec, env, image.entrypoint, image.arguments)
         images.require_command(argv, spec, image, self.settings.path)
-        mounted = empty._replace(mounts=volumes.mounts(spec, shown, env))
+        words = termination.mounts(spec, argv, env, folder, process)
+        mounted = empty._replace(mounts=volumes.mounts(spec, shown, env) + words)
         cwd, around = box.working_directory(mounted, spec.get("workingDir"))
         path = images.program(argv, env, cwd, image)
         python = images.zygote_for(argv, path, env, image) if self.fork and around.is_open else None
@@ -70,12 +71,6 @@ class Orders:
 
     def _lookup(self, namespace: str | None) -> pod_env.Lookup:
         return lambda resource, name: self.store.get(resource, namespace, name)
-
-
-def container_spec(life: PodLife, container: Container) -> Object:
-    """What the pod asks of that container."""
-    key = "initContainers" if container.init else "containers"
-    return dict(next(one for one in life.obj["spec"][key] if one["name"] == container.name))
 
 
 def _memory_limit(spec: Object) -> int | None:

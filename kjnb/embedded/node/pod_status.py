@@ -5,28 +5,47 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from kjnb.embedded.node.restarts import is_sidecar
+
 Object = dict[str, Any]
+Truth = tuple[bool, str, str]  # whether a condition holds; the reason and the message if not
 HOST = "127.0.0.1"
 CREATING: Object = {"waiting": {"reason": "ContainerCreating"}}
 INITIALIZING: Object = {"waiting": {"reason": "PodInitializing"}}
+KEPT = ("qosClass", "nominatedNodeName", "resize")  # what others write into a pod's status
 
 
 @dataclass
 class Container:
-    """One container of a pod: its spec's name and image, and how far it has come. `state` is as the API shows it."""
+    """One container of a pod and how far it has come. `state` is as the API shows it."""
 
-    name: str
-    image: str
+    spec: Object
     init: bool = False
     state: Object = field(default_factory=lambda: CREATING)
-    last: Object = field(default_factory=dict)
+    ended: Object = field(default_factory=dict)  # how its newest process that ended did, as `terminated`
+    before: Object = field(default_factory=dict)  # and the one before that
     restarts: int = 0
     id: str = ""  # of the process that was last asked for; "" before any
+    again: bool = False  # it has ended, and is to start again
+    condemned: bool = False  # it was ended so that it may start again
+    step: int = 0  # restarts since the back-off began
+    started: bool = False  # its process runs, and its start is over: startup probe, hook
+    ready: bool = False
+
+    def __post_init__(self) -> None:
+        self.name: str = self.spec["name"]
+        self.image: str = self.spec.get("image", "")
+        self.sidecar = is_sidecar(self.spec, self.init)
 
     @property
     def running(self) -> bool:
         """A process of it is there."""
         return "running" in self.state
+
+    @property
+    def begun(self) -> bool:
+        """A process of it is or was there."""
+        return bool(self.ended) or "waiting" not in self.state
 
     @property
     def pull_failed(self) -> bool:
@@ -36,57 +55,79 @@ class Container:
     @property
     def exit_code(self) -> int | None:
         """Its exit code, if it has ended and is not to start again."""
-        code = self.state.get("terminated", {}).get("exitCode")
-        return None if code is None else int(code)
+        return None if self.again or "terminated" not in self.state else int(self.state["terminated"]["exitCode"])
+
+    @property
+    def complete(self) -> bool:
+        """As an init container: those after it may start."""
+        return self.started if self.sidecar else self.exit_code == 0
+
+    @property
+    def last(self) -> Object:
+        """As lastState: how the process before the one that `state` tells of ended."""
+        last = self.before if "terminated" in self.state else self.ended
+        return {"terminated": last} if last else {}
 
     def shown(self) -> Object:
         """As in containerStatuses."""
-        begun = bool(self.id) and ("waiting" not in self.state or bool(self.last))
+        plain = self.init and not self.sidecar
         shown = {
             "name": self.name,
             "state": self.state,
             "lastState": self.last,
-            "ready": self.running or (self.init and self.exit_code == 0),
+            "ready": self.exit_code == 0 if plain else self.ready,
             "restartCount": self.restarts,
             "image": self.image,
-            "imageID": self.image if begun else "",
-            "started": self.running,
+            "imageID": self.image if self.begun else "",
+            "started": False if plain else self.started,
         }
-        return {**shown, "containerID": f"process://{self.id}"} if begun else shown
+        return {**shown, **self._process()} if self.begun else shown
+
+    def _process(self) -> Object:
+        newest = self.ended.get("containerID") if not self.running else f"process://{self.id}"
+        resources = self.spec.get("resources") or {}
+        requests = resources.get("requests")
+        allocated = {"allocatedResources": requests} if requests else {}
+        return {"containerID": newest or "", **allocated, "resources": resources}
 
 
 @dataclass
 class Known:
-    """What the kubelet knows of a pod beyond its containers. Times are as the API writes them."""
+    """What is known of a pod beside its containers."""
 
     start_time: str
     over: bool = False  # nothing of it runs or will run again
     reason: str = ""
     message: str = ""
+    unmounted: bool = False  # its volumes cannot be had, so there is nothing yet for its containers to be in
 
 
 def phase(containers: list[Container], known: Known) -> str:
     """Pending, Running, Succeeded or Failed."""
     main = [one for one in containers if not one.init]
     if known.over:
-        clean = not known.reason and all(one.exit_code == 0 for one in containers)
-        return "Succeeded" if clean else "Failed"
-    return "Running" if any(one.running or one.exit_code is not None or one.restarts for one in main) else "Pending"
+        clean = all(one.exit_code == 0 for one in containers if not one.sidecar)
+        return "Succeeded" if clean and not known.reason else "Failed"
+    return "Running" if all(one.begun for one in main) else "Pending"
 
 
 def status(pod: Object, containers: list[Container], known: Known, now: str) -> Object:
     """The pod's whole status; what others wrote into it (conditions, qosClass) stays."""
     old = pod.get("status") or {}
     current = phase(containers, known)
-    new: Object = {key: value for key, value in old.items() if key in ("qosClass", "nominatedNodeName", "resize")}
+    new: Object = {key: value for key, value in old.items() if key in KEPT}
     generation = pod["metadata"].get("generation")
     if generation is not None:
         new["observedGeneration"] = generation
     new["phase"] = current
-    new["conditions"] = _conditions(old.get("conditions") or [], _truths(containers, current), generation, now)
+    truths = _truths(containers, known, current)
+    truths["Ready"] = _past_gates(pod, truths["Ready"])
+    new["conditions"] = _conditions(old.get("conditions") or [], truths, generation, now)
     if known.reason:
         new |= {"reason": known.reason, "message": known.message}
-    new |= {"hostIP": HOST, "hostIPs": [{"ip": HOST}], "podIP": HOST, "podIPs": [{"ip": HOST}]}
+    new |= {"hostIP": HOST, "hostIPs": [{"ip": HOST}]}
+    if not known.unmounted:
+        new |= {"podIP": HOST, "podIPs": [{"ip": HOST}]}
     new["startTime"] = known.start_time
     init = [one.shown() for one in containers if one.init]
     if init:
@@ -96,38 +137,49 @@ def status(pod: Object, containers: list[Container], known: Known, now: str) -> 
     return new
 
 
-def _truths(containers: list[Container], current: str) -> dict[str, tuple[bool, str, str]]:
+def _truths(containers: list[Container], known: Known, current: str) -> dict[str, Truth]:
     """For each condition: whether it holds, and the reason and message if not."""
-    main = [one for one in containers if not one.init]
-    waiting = [one.name for one in containers if one.init and one.exit_code != 0]
     over = current in ("Succeeded", "Failed")
-    unready = [one.name for one in main if not one.running]
+    unready = [one.name for one in containers if not one.ready and (one.sidecar or not one.init)]
     if over:
         ready = (False, "PodCompleted" if current == "Succeeded" else "PodFailed", "")
     else:
         ready = (not unready, "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
-    incomplete = (not waiting, "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(waiting)}]")
-    completed = (True, "PodCompleted", "") if current == "Succeeded" else incomplete
     return {
-        "PodReadyToStartContainers": (not over, "", ""),
-        "Initialized": completed,
+        "PodReadyToStartContainers": (not over and not known.unmounted, "", ""),
+        "Initialized": (True, "PodCompleted", "") if current == "Succeeded" else _initialized(containers),
         "Ready": ready,
         "ContainersReady": ready,
         "PodScheduled": (True, "", ""),
     }
 
 
-def _conditions(
-    old: list[Object], truths: dict[str, tuple[bool, str, str]], generation: int | None, now: str
-) -> list[Object]:
+def _initialized(containers: list[Container]) -> Truth:
+    begun = any(one.begun for one in containers if not one.init)
+    waiting = [] if begun else [one.name for one in containers if one.init and not one.complete]
+    return not waiting, "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(waiting)}]"
+
+
+def _past_gates(pod: Object, ready: Truth) -> Truth:
+    """Ready only if the conditions that the pod's readiness gates name hold, too."""
+    given = {one["type"]: one["status"] for one in (pod.get("status") or {}).get("conditions") or ()}
+    said = []
+    for gate in pod["spec"].get("readinessGates") or ():
+        kind = gate["conditionType"]
+        if kind not in given:
+            said.append(f'corresponding condition of pod readiness gate "{kind}" does not exist.')
+        elif given[kind] != "True":
+            said.append(f'the status of pod readiness gate "{kind}" is not "True", but {given[kind]}')
+    return (False, "ReadinessGatesNotReady", ", ".join(said)) if said and ready[0] else ready
+
+
+def _conditions(old: list[Object], truths: dict[str, Truth], generation: int | None, now: str) -> list[Object]:
     before = {one["type"]: one for one in old}
     own = [_condition(kind, truth, before.get(kind), generation, now) for kind, truth in truths.items()]
     return own + [one for one in old if one["type"] not in truths]
 
 
-def _condition(
-    kind: str, truth: tuple[bool, str, str], before: Object | None, generation: int | None, now: str
-) -> Object:
+def _condition(kind: str, truth: Truth, before: Object | None, generation: int | None, now: str) -> Object:
     holds, reason, message = truth
     value = "True" if holds else "False"
     same = before is not None and before["status"] == value
