@@ -8,7 +8,7 @@ it is announced (watches, `committed`) only after the group commit that made it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Store:
         self._waiters: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._database = Database(path) if path is not None else None
+        self.trouble = ""  # why the last commit failed
         self._rv = self._committed_rv = self._load()
         self._history = History(history, self._rv)
 
@@ -223,20 +224,35 @@ class Store:
             return
         self._waiters = []
         try:
-            if self._database is not None:
-                self._database.write(pending[-1].rv, latest(pending))
+            self._write(pending)
         except OSError as error:
+            self.trouble = str(error)
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_exception(error)
             self._schedule(1.0)
             return
-        self._pending = []
+        self._pending, self.trouble = [], ""
         self._committed_rv = pending[-1].rv
         self._announce(pending)
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _write(self, pending: list[Event]) -> None:
+        if self._database is None:
+            return
+        changes = latest(pending)
+        if self._database.lost:
+            self._database.renew()
+            changes = {key: ENCODE(obj) for key, obj in self._everything()}
+        self._database.write(pending[-1].rv, changes)
+
+    def _everything(self) -> Iterator[tuple[Key, Object]]:
+        for resource, spaces in self._objects.items():
+            for space, names in spaces.items():
+                for name, obj in names.items():
+                    yield (resource, space, name), obj
 
     def _announce(self, events: Sequence[Event]) -> None:
         by_resource: dict[str, list[Event]] = {}

@@ -123,6 +123,8 @@ class Handler(tornado.web.RequestHandler):
         if path.rstrip("/") in door.OPEN_PATHS:
             return self._open(path.rstrip("/"))
         self.context.last_request = time.monotonic()
+        if request.method not in ("GET", "HEAD") and (trouble := self.context.api.store.trouble):
+            raise OSError(trouble)  # a full disk: what was refused is not to come true later
         route = routes.parse(path)
         if route is None or (route.group in discovery.REVIEWS and request.method == "POST"):
             return await self._other(path)
