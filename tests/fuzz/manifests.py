@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from typing import Any
@@ -159,6 +160,22 @@ def broken_json(draw: st.DrawFn) -> bytes:
         "utf16": whole.decode().encode("utf-16"),
         "bom": b"\xef\xbb\xbf" + whole,
     }[how]
+
+
+ODD_YAML = st.sampled_from(
+    [b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", b"!!python/object/apply:os.getpid []", b"{a: b: c}", b"- - - -",
+     b"--- \n---",
+     b"metadata: {name: 2026-01-31}", b"metadata: {name: yes}", b"%YAML 9.9\n---\na: 1", b"<<: 7", b"? [a]\n: b",
+     b"a: !!binary x",
+     b"{" * 5000, b"a: .nan", b"kind: ConfigMap\nkind: 7", b"\t", b"&a {x: *a}", b"a: 0x" + b"f" * 50_000]
+)  # fmt: skip
+BOMB = gzip.compress(b" " * 50_000_000)
+
+
+def packed(body: bytes, how: str) -> bytes:
+    """As gzip has it, or not quite."""
+    whole = gzip.compress(body)
+    return {"whole": whole, "cut": whole[:-6], "bomb": BOMB}[how]
 
 
 @st.composite

@@ -26,7 +26,7 @@ from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.store import Store
 
 T = TypeVar("T")
-PATIENCE = 60  # seconds for one answer on a busy machine; a hang is a failure
+PATIENCE = 20  # seconds for one answer on a busy machine; a hang is a failure
 Object = dict[str, Any]
 
 

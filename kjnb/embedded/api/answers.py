@@ -30,7 +30,7 @@ def failure(code: int, reason: str | None, message: str, details: Object | None 
     status: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message}
     if reason:
         status["reason"] = reason
-    if details:
+    if details is not None:
         status["details"] = details
     return {**status, "code": code}
 
@@ -60,7 +60,7 @@ def not_found(resource: str, group: str, name: str) -> Refused:
 def no_such_path(why: str = "") -> Refused:
     """404: the server does not know this resource."""
     words = "the server could not find the requested resource"
-    return Refused(failure(404, "NotFound", f"{words}: {why}" if why else words))
+    return Refused(failure(404, "NotFound", f"{words}: {why}" if why else words, {}))  # kubectl debug reads details
 
 
 def already_exists(resource: str, group: str, name: str) -> Refused:

@@ -149,6 +149,8 @@ def entry(kind: str, raw: bytes, as_bytes: bool) -> tuple[str, str]:
 
 def single(kind: str, raw: Any) -> Any:
     """One value that is no map and no list."""
+    if kind == "any":
+        return None  # only the empty struct that Go writes for one that was not set comes here
     if kind == "bool":
         return bool(raw)
     if kind in ("int", "long"):
