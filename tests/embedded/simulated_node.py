@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.node.pod_status import Container, Known, status
 from kjnb.embedded.store import Object, Store
 
 NODE = "simulated"
@@ -82,12 +81,40 @@ class SimulatedKubelet:
         return found if same else None
 
     def _write(self, pod: Object, state: Object, now: float, *, over: bool) -> None:
-        containers = [
-            Container(one["name"], one["image"], state=state, id=f"{pod['metadata']['uid']}_{one['name']}_0")
-            for one in pod["spec"]["containers"]
-        ]
-        known = Known(pod["status"].get("startTime") or stamp(now), over=over)
-        self._store.update("pods", {**pod, "status": status(pod, containers, known, stamp(now))})
+        self._store.update("pods", {**pod, "status": status(pod, state, stamp(now), over=over)})
+
+
+def status(pod: Object, state: Object, now: str, *, over: bool) -> Object:
+    """The pod's status as a kubelet writes it, with all its containers in one state."""
+    old = pod["status"]
+    said = {one["type"]: one for one in old.get("conditions") or ()}
+    for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady"):
+        holds = not over or kind == "Initialized"
+        one = {"type": kind, "status": "True" if holds else "False", "lastProbeTime": None, "lastTransitionTime": now}
+        said[kind] = {**one, "reason": "PodCompleted"} if over else one
+    containers = [
+        {
+            "name": one["name"],
+            "state": state,
+            "lastState": {},
+            "ready": not over,
+            "started": not over,
+            "restartCount": 0,
+            "image": one["image"],
+            "imageID": one["image"],
+            "containerID": f"process://{pod['metadata']['uid']}_{one['name']}_0",
+        }
+        for one in pod["spec"]["containers"]
+    ]
+    places = {"hostIP": "127.0.0.1", "hostIPs": [{"ip": "127.0.0.1"}], "podIP": "127.0.0.1"}
+    return {
+        **places,
+        "phase": "Succeeded" if over else "Running",
+        "qosClass": old.get("qosClass", "BestEffort"),
+        "startTime": old.get("startTime") or now,
+        "conditions": list(said.values()),
+        "containerStatuses": containers,
+    }
 
 
 def machine(cpu: str = "1k") -> Object:

@@ -15,11 +15,14 @@ from typing import Protocol
 from kjnb.embedded.controllers.garbage import RESOURCE_OF, Garbage
 from kjnb.embedded.controllers.job_loop import JobLoop
 from kjnb.embedded.controllers.namespaces import FOLLOWED, NamespaceLoop
+from kjnb.embedded.controllers.pod_garbage import THRESHOLD
+from kjnb.embedded.controllers.pod_garbage_loop import PodGarbageLoop
 from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
-from kjnb.embedded.events import outdated
+from kjnb.embedded.events import KEPT_EVENTS, outdated
 from kjnb.embedded.store import Event, Store, Watch
 
 EVENTS_EVERY = 60.0
+EVENTS_AT_ONCE = 2_500  # beyond those that are kept: to find the oldest costs a look at all
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +63,7 @@ class GarbageLoop:
         batch, self._batch = self._batch, []
         self._garbage.collect(batch, self._clock())
         now = self._monotonic()
-        if now >= self._events_due:
+        if now >= self._events_due or self._store.count("events") >= KEPT_EVENTS + EVENTS_AT_ONCE:
             self._events_due = now + EVENTS_EVERY
             for event in outdated(self._store.list("events"), self._clock()):
                 self._store.remove("events", event["metadata"]["namespace"], event["metadata"]["name"])
@@ -75,10 +78,12 @@ def start_loops(
     backoff_base: float,
     monotonic: Callable[[], float] = time.monotonic,
     authority: str = "",
+    finished_pods: int = THRESHOLD,
 ) -> list[asyncio.Task[None]]:
     """Start all loops on the running event loop; cancel the tasks to end them.
 
-    `names` gives the five random characters of a new pod's name; `backoff_base` is a Job's first back-off in seconds.
+    `names` gives the five random characters of a new pod's name; `backoff_base` is a Job's first back-off in seconds;
+    of pods that are over and counted the latest `finished_pods` are kept.
     """
 
     def now() -> float:
@@ -88,10 +93,12 @@ def start_loops(
     jobs = JobLoop(store, clock=now, monotonic=monotonic, names=names, backoff_base=backoff_base)
     scheduler = SchedulerLoop(store, clock=now)
     garbage = GarbageLoop(store, clock=now, monotonic=monotonic)
+    pod_garbage = PodGarbageLoop(store, clock=now, monotonic=monotonic, threshold=finished_pods)
     return [
         *drive(store, jobs, ("jobs", "pods")),
         *drive(store, scheduler, ("pods", "nodes")),
         *drive(store, garbage, tuple(RESOURCE_OF.values())),
+        *drive(store, pod_garbage, ("pods", "nodes")),
         *drive(store, NamespaceLoop(store, clock=now, authority=authority), FOLLOWED),
     ]
 
