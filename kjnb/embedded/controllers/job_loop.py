@@ -171,7 +171,7 @@ class JobLoop:
             log.exception("the Job %s/%s could not be synced; trying again", *key)
             again = RETRY
         ended = self._monotonic()
-        self._synced[key] = ended + max(TICK, 4 * (ended - started))  # the server has others to serve
+        self._synced[key] = ended + max(TICK, ended - started)  # the server has others to serve
         if again is not None:
             self._wake(key, ended + again)
 
