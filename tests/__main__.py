@@ -21,8 +21,16 @@ ROOT = pathlib.Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "tests.no_skips"]
 
 
+CORE = [f"tests/road/test_{name}.py" for name in ("cell", "failing", "results")] + ["tests/jupyter/test_kernel.py"]
+
+
 def pytest(*args: str) -> list[str]:
     return [*PYTEST, *args]
+
+
+def mode(*names: str, tests: list[str]) -> list[str]:
+    """The road's core on another footing; root and bubblewrap, pods forked, is the footing of all other groups."""
+    return [sys.executable, "-m", "tests.modes", *names, "--", *pytest("-p", "no:cacheprovider", *tests)]
 
 
 # group -> (seconds it may take on two cores, commands)
@@ -44,6 +52,15 @@ GROUPS: dict[str, tuple[int, list[list[str]]]] = {
         ],
     ),
     "road": (480, [pytest("tests/road", "tests/jupyter")]),
+    "modes": (
+        300,
+        [
+            mode("user", tests=[*CORE, "tests/embedded/test_box.py", "tests/embedded/test_kubelet.py"]),
+            mode("user", "no-bwrap", tests=CORE),
+            mode("no-bwrap", tests=CORE),
+            mode("exec", tests=[test for test in CORE if "results" not in test]),  # a hundred pods import pandas there
+        ],
+    ),
     "conformance": (480, [pytest("tests/conformance")]),
     "chaos": (360, [pytest("tests/chaos")]),
     "notebooks": (
