@@ -10,7 +10,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, NamedTuple
 
-YEARS = 10
+DAYS = 730
+RENEWED_BEFORE = timedelta(days=90)  # of its end: a server that starts then runs for as long
+
+
+TOKEN_BYTES = 32
 
 
 class Credentials(NamedTuple):
@@ -34,12 +38,30 @@ def ensure(folder: Path) -> Credentials:
     """The credentials in the folder, made when they are not there: a server that comes back keeps its clients."""
     made = Credentials(folder / "server.crt", folder / "server.key", "")
     token = folder / "token"
-    if not (made.certificate.exists() and made.key.exists() and token.exists()):
+    if not is_good(made.certificate, made.key):
         certificate, key = self_signed()
         write_private(made.certificate, certificate)
         write_private(made.key, key)
-        write_private(token, secrets.token_urlsafe(32).encode())
+    if not token.exists() or len(token.read_bytes()) < TOKEN_BYTES:
+        write_private(token, secrets.token_urlsafe(TOKEN_BYTES).encode())
+    for path in (made.certificate, made.key, token):
+        path.chmod(0o600)
     return made._replace(token=token.read_text())
+
+
+def is_good(certificate: Path, key: Path) -> bool:
+    """Whether the two belong together and the certificate lasts for a while."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+        private = serialization.load_pem_private_key(key.read_bytes(), None)
+    except (OSError, ValueError, TypeError):
+        return False
+    now = datetime.now(UTC)
+    lasts = found.not_valid_before_utc <= now < found.not_valid_after_utc - RENEWED_BEFORE
+    return lasts and private.public_key() == found.public_key()
 
 
 def self_signed() -> tuple[bytes, bytes]:
@@ -60,7 +82,7 @@ def self_signed() -> tuple[bytes, bytes]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365 * YEARS))
+        .not_valid_after(now + timedelta(days=DAYS))
         .add_extension(hosts, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,10 @@ STOP_SECONDS = 60.0
 BACKOFF_BASE = 1.0  # a laptop's user is there and waits; Kubernetes' own base is 10 s
 PRIVATE = 0o077
 FULL = 1 << 20  # bytes; with less than that a server cannot begin
+
+
+class ClusterWarning(UserWarning):
+    """Something about the cluster that its user should know; it runs."""
 
 
 class StartError(RuntimeError):
@@ -41,11 +44,10 @@ def start(
     """
     root = state.home_folder(home)
     folder = state.made_folder(root)
-    with locked(folder / "start.lock"):
+    with state.locked(folder / "start.lock"):
         found = state.running(folder)
-        if found is not None and found.version != state.own_version() and not busy(folder, found.port):
-            _end(found, signal.SIGTERM)  # left from before an upgrade, and nothing would be lost
-            found = None
+        if found is not None and found.version != state.own_version():
+            found = _replaced(folder, found)
         if found is None or not answers(folder, found.port):
             said_before = _log_size(folder)
             limit = idle if idle is not None else float(os.environ.get("KJNB_IDLE") or 86_400.0)
@@ -65,7 +67,7 @@ def stop(home: str | Path | None = None, *, keep_pods: bool = False) -> bool:
     folder = state.cluster_folder(state.home_folder(home))
     if not folder.is_dir():
         return False
-    with locked(folder / "start.lock"):
+    with state.locked(folder / "start.lock"):
         found = state.running(folder)
         if found is not None:
             _end(found, signal.SIGHUP if keep_pods else signal.SIGTERM)
@@ -90,15 +92,17 @@ def kubeconfig(home: str | Path | None = None) -> Path:
     return state.cluster_folder(state.home_folder(home)) / "kubeconfig"
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with whoever holds it."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def _replaced(folder: Path, found: state.Server) -> state.Server | None:
+    """None when the server, left from before an upgrade, could be ended; else it, and a warning."""
+    if not busy(folder, found.port):
+        _end(found, signal.SIGTERM)  # nothing is lost: the next one has its objects
+        return None
+    words = (
+        f"the embedded cluster is one of kjnb {found.version}, this is {state.own_version()}, and its pods still run: "
+        "it is used as it is; when they may end, `kjnb cluster stop`, and the next start is of this version"
+    )
+    warnings.warn(words, ClusterWarning, stacklevel=3)
+    return found
 
 
 def answers(folder: Path, port: int) -> bool:
@@ -157,6 +161,7 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], said_befor
     while time.monotonic() < limit and process.poll() is None:
         found = state.announced(folder)
         if found is not None and found.pid == process.pid and found.ready and answers(folder, found.port):
+            _pass_on(folder, said_before)
             process.returncode = 0  # it is meant to outlive this object: no warning when that goes
             return
         time.sleep(0.01)
@@ -167,6 +172,14 @@ def _wait_until_ready(folder: Path, process: subprocess.Popen[bytes], said_befor
     full = shutil.disk_usage(folder).free < FULL
     why = f"no space is left in {folder}" if full else f"it said (in {folder / 'server.log'}):\n{said}"
     raise StartError(f"the embedded cluster did not start: {why}")
+
+
+def _pass_on(folder: Path, said_before: int) -> None:
+    """Warn of what the server warned of while it started."""
+    for line in (folder / "server.log").read_bytes()[said_before:].decode(errors="replace").splitlines():
+        _, mark, words = line.partition(" WARNING kjnb.embedded: ")
+        if mark:
+            warnings.warn(words, ClusterWarning, stacklevel=4)
 
 
 def _end(found: state.Server, number: signal.Signals) -> None:

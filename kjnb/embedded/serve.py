@@ -34,6 +34,7 @@ from kjnb.embedded.store import Store
 IDLE_SECONDS = 24 * 3600.0
 CHECK_SECONDS = 1.0
 LOCK_SECONDS = 10.0  # the last server may still be ending
+GRACE_SECONDS = 10.0  # that a pod has at most when the whole cluster ends
 END_SECONDS = 20.0  # for what ignores everything but SIGKILL, and for the last statuses
 LOG = logging.getLogger("kjnb.embedded")
 Object = dict[str, Any]
@@ -69,6 +70,8 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("tornado.general").addFilter(is_news)
     raise_file_limit()
+    if kind := state.network_file_system(folder.resolve()):
+        LOG.warning("%s is on a network file system (%s): a KJNB_HOME on this machine's disk is safer", folder, kind)
     with only_one(folder) as alone:
         if not alone:
             LOG.error("another server uses %s", folder)
@@ -212,7 +215,8 @@ class Cluster:
         """End what runs here, as a node that shuts down: such an end is told from a failure of the pod's own."""
         active = [pod for pod in self.store.list("pods") if is_active(pod) and pod["spec"].get("nodeName")]
         supervision, limit = self.kubelet.supervision, time.monotonic() + END_SECONDS
-        supervision.send(wire.End())
+        own = (float(pod["spec"].get("terminationGracePeriodSeconds", 30)) for pod in active)
+        supervision.send(wire.End(min(GRACE_SECONDS, max(own, default=0.0))))
         while any(is_active(self._now_of(pod)) for pod in active) and not supervision.over and time.monotonic() < limit:
             await asyncio.sleep(0.02)
         for pod in map(self._now_of, active):

@@ -1,19 +1,27 @@
 """Where a cluster keeps its files: a private folder by host and boot, and what is written there about its server.
 
 A home may be shared by several hosts; each has a folder of its own, since a port of loopback means nothing elsewhere.
+After a boot the folder of the same machine's last boot is taken over, objects, logs and keys.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from kjnb.embedded.credentials import write_private
 from kjnb.embedded.node import processes
+
+NETWORK = re.compile(
+    r"nfs\d?|cifs|smb\d?|smbfs|lustre|gpfs|beegfs\w*|ceph|afs|glusterfs|fuse\.(sshfs|glusterfs|ceph\S*|s3fs)"
+)
 
 
 class Server(NamedTuple):
@@ -57,13 +65,83 @@ def cluster_folder(home: Path) -> Path:
 def made_folder(home: Path) -> Path:
     """This host's and boot's folder, made with mode 0700. OSError."""
     folder = cluster_folder(home)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not folder.exists():
+        with locked(folder.parent / f".{folder.name}.lock"):
+            _take_over(folder)
+            folder.mkdir(exist_ok=True, mode=0o700)
+            write_private(folder / "machine", machine_id().encode())
     folder.chmod(0o700)
     return folder
 
 
+def _take_over(folder: Path) -> None:
+    """Make the newest folder of this very machine's earlier boots the one of this boot."""
+    host = re.escape(folder.name.rpartition("-")[0])
+    found = [one for one in folder.parent.iterdir() if re.fullmatch(host + "-[0-9a-f]{8}", one.name)]
+    earlier = [one for one in found if (one / "objects.sqlite").exists() and _is_ours(one) and not _is_used(one)]
+    if folder.exists() or not earlier:
+        return
+    newest = max(earlier, key=lambda one: (one / "objects.sqlite").stat().st_mtime)
+    for name in ("server.json", "supervisor.sock", "supervisor.socket"):
+        (newest / name).unlink(missing_ok=True)
+    newest.rename(folder)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this machine wrote it: others may have its name, and share the home."""
+    with contextlib.suppress(OSError):
+        return bool(machine_id()) and (folder / "machine").read_text() == machine_id()
+    return False
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether a server or a supervisor holds it, on whatever machine."""
+    for name in ("server.lock", "supervisor.lock"):
+        with contextlib.suppress(FileNotFoundError), (folder / name).open("r+b") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return True
+    return False
+
+
+def machine_id() -> str:
+    """What tells this machine from others of its name; empty where the system does not say."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        with contextlib.suppress(OSError):
+            return Path(path).read_text().strip()
+    return ""
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time; the lock goes with whoever holds it."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def network_file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """The kind of the network file system that a path is on; empty for a disk of this machine."""
+    best, kind = "", ""
+    with contextlib.suppress(OSError):
+        for line in mounts.read_text(errors="replace").splitlines():
+            before, _, after = line.partition(" - ")
+            point = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), before.split()[4])
+            if path.is_relative_to(point) and len(point) >= len(best):
+                best, kind = point, after.split()[0]
+    return kind if NETWORK.fullmatch(kind) else ""
+
+
 def process_started(pid: int) -> float | None:
-    """When the process with that pid began; None when there is none, or only its remains."""
+    """When the process with that pid began, on a clock that nobody sets; None when there is none, or its remains."""
+    if Path("/proc/self/stat").exists():
+        ticks = processes.start_time(pid)
+        return float(ticks) if ticks and processes.is_alive(pid, ticks) else None
     import psutil
 
     try:
@@ -100,5 +178,4 @@ def running(folder: Path) -> Server | None:
     found = announced(folder)
     if found is None:
         return None
-    started = process_started(found.pid)
-    return found if started is not None and abs(started - found.started) < 1.0 else None
+    return found if process_started(found.pid) == found.started else None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import fcntl
+import itertools
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -17,6 +20,8 @@ import psutil
 import pytest
 
 from kjnb import embedded
+from kjnb.embedded import daemon, state
+from kjnb.embedded.node import processes
 from tests.embedded.live import Client, configmap, job
 from tests.homes import processes_of
 from tests.waiting import eventually
@@ -204,19 +209,171 @@ def test_a_home_with_a_long_path(home):
         embedded.stop(long)
 
 
-def test_files_of_an_earlier_boot_are_of_no_matter(home):
-    folder = embedded.start(home).parent
-    embedded.stop(home)
+def _boot_anew(folder, machine=None):
+    """Leave the folder as an earlier boot's, with what a machine that was switched off leaves behind."""
     earlier = folder.with_name(f"{folder.name[:-8]}00000000")
-    shutil.copytree(folder, earlier, ignore=shutil.ignore_patterns("*.sock"))
-    left = {"pid": 1, "started": 1.0, "port": 1, "version": "0", "ready": True}
-    (folder / "server.json").write_text(json.dumps(left))
-    with socket.socket(socket.AF_UNIX) as stale, contextlib.chdir(folder):
+    folder.rename(earlier)
+    journal = earlier / "supervisor.journal"
+    journal.write_text(journal.read_text().replace(processes.boot_id(), "00000000-1111"))
+    left = {"pid": os.getpid(), "started": state.process_started(os.getpid()), "port": 1, "version": "0", "ready": True}
+    (earlier / "server.json").write_text(json.dumps(left))
+    with socket.socket(socket.AF_UNIX) as stale, contextlib.chdir(earlier):
         pathlib.Path("supervisor.sock").unlink(missing_ok=True)
         stale.bind("supervisor.sock")  # nobody listens there any more
+    if machine is not None:
+        (earlier / "machine").write_text(machine)
+    return earlier
+
+
+def _switch_off(home, client):
+    """All processes of the cluster at once, as by a power loss."""
+    folder = embedded.kubeconfig(home).parent
+    supervisor = int((folder / "supervisor.lock").read_text())
+    for pid in (pid_of(home), supervisor):
+        os.kill(pid, signal.SIGKILL)
+    client.close()
+    for process in processes_of(home):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    eventually(lambda: processes_of(home) == [])
+    return folder
+
+
+def test_a_machine_that_was_started_anew_has_its_objects_and_says_what_became_of_its_pods(home):
     client = Client(embedded.start(home))
-    client.call("POST", JOBS, job("anew"))
-    eventually(lambda: client.call("GET", JOBS + "/anew")[1]["status"].get("succeeded") == 1)
+    client.call("POST", MAPS, configmap("kept"))
+    client.call("POST", JOBS, job("done"))
+    client.call("POST", JOBS, job("cut", "exec sleep 1002", backoffLimit=0))
+    eventually(lambda: client.call("GET", JOBS + "/done")[1]["status"].get("succeeded") == 1)
+    eventually(lambda: client.call("GET", JOBS + "/cut")[1]["status"].get("ready") == 1)
+    token = client.token
+    earlier = _boot_anew(_switch_off(home, client))
+    assert embedded.status(home)["running"] is False
+    client = Client(embedded.start(home))
+    assert not earlier.exists()
+    assert client.token == token
+    assert client.call("GET", MAPS + "/kept")[0] == 200
+    assert client.call("GET", JOBS + "/done")[1]["status"]["succeeded"] == 1
+    eventually(lambda: client.call("GET", JOBS + "/cut")[1]["status"].get("failed") == 1)
+    (pod,) = client.call("GET", PODS + "?labelSelector=job-name%3Dcut")[1]["items"]
+    ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (137, "ContainerStatusUnknown")
+    assert "machine was started anew" in ended["message"]
+    client.call("POST", JOBS, job("after"))
+    eventually(lambda: client.call("GET", JOBS + "/after")[1]["status"].get("succeeded") == 1)
+    client.close()
+
+
+def test_the_folder_of_another_machine_of_the_same_name_is_left_alone(home):
+    client = Client(embedded.start(home))
+    client.call("POST", MAPS, configmap("theirs"))
+    client.close()
+    embedded.stop(home)
+    earlier = _boot_anew(embedded.kubeconfig(home).parent, machine="another")
+    client = Client(embedded.start(home))
+    assert client.call("GET", MAPS + "/theirs")[0] == 404
+    assert (earlier / "objects.sqlite").exists()
+    client.close()
+
+
+def test_a_folder_of_an_earlier_boot_that_somebody_holds_is_left_alone(home):
+    client = Client(embedded.start(home))
+    client.call("POST", MAPS, configmap("theirs"))
+    client.close()
+    embedded.stop(home)
+    earlier = _boot_anew(embedded.kubeconfig(home).parent)
+    with (earlier / "server.lock").open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        client = Client(embedded.start(home))
+    assert client.call("GET", MAPS + "/theirs")[0] == 404
+    client.close()
+
+
+def test_a_network_file_system_is_noticed(tmp_path):
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+        "23 22 0:40 / /home rw shared:2 - nfs4 server:/home rw\n"
+        "24 23 0:41 / /home/my\\040disk rw - xfs /dev/sdb1 rw\n"
+    )
+    kind = lambda path: state.network_file_system(pathlib.Path(path), mounts)  # noqa: E731
+    assert [kind("/home/me/.kjnb"), kind("/homes"), kind("/home/my disk/x"), kind("/home/my")] == [
+        "nfs4",
+        "",
+        "",
+        "nfs4",
+    ]
+    assert state.network_file_system(pathlib.Path("/x"), tmp_path / "none") == ""
+
+
+def test_an_unused_server_ends_and_one_whose_pods_run_does_not(home):
+    client = Client(embedded.start(home, idle=0.5))
+    client.call("POST", JOBS, job("short", "sleep 3"))
+    eventually(lambda: client.call("GET", JOBS + "/short")[1]["status"].get("ready") == 1)
+    server = psutil.Process(pid_of(home))
+    pod = next(one for one in processes_of(home) if "sleep 3" in " ".join(one.cmdline()))
+    psutil.wait_procs([pod], timeout=20)
+    client.close()
+    psutil.wait_procs([server], timeout=20)
+    assert not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+    eventually(lambda: processes_of(home) == [])
+    assert embedded.status(home)["running"] is False
+    client = Client(embedded.start(home))
+    assert client.call("GET", JOBS + "/short")[1]["status"].get("succeeded") == 1, "it ended before its server"
+    client.close()
+
+
+def test_a_home_that_is_removed_ends_its_server(home, tmp_path):
+    own = tmp_path / "removed"
+    embedded.start(own)
+    assert len(processes_of(own)) >= 2
+    shutil.rmtree(own)
+    eventually(lambda: processes_of(own) == [])
+
+
+def test_stop_gives_pods_the_time_that_they_ask_for(home):
+    client = Client(embedded.start(home))
+    graceful = job("graceful", "trap 'sleep 0.3; echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done")
+    graceful["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 20
+    client.call("POST", JOBS, graceful)
+    log = lambda: [path.read_text() for path in home.glob("cluster/*/logs/*graceful*/*/0.log")]  # noqa: E731
+    eventually(lambda: log() == ["up\n"])
+    client.close()
+    assert embedded.stop(home) is True
+    assert log() == ["up\nbye\n"]
+
+
+def test_damaged_objects_are_kept_aside_and_the_user_is_told(home):
+    folder = embedded.start(home).parent
+    embedded.stop(home)
+    (folder / "objects.sqlite").write_bytes(b"no database " * 1000)
+    with pytest.warns(daemon.ClusterWarning, match=r"could not be read .* kept in .*damaged-1"):
+        client = Client(embedded.start(home))
+    assert client.call("GET", MAPS)[0] == 200
+    client.close()
+
+
+def test_a_full_disk_is_a_status_and_passes(home):
+    client = Client(embedded.start(home))
+    folder = embedded.kubeconfig(home).parent
+    large = lambda name: configmap(name) | {"data": {"k": "x" * 100_000}}  # noqa: E731
+    assert client.call("POST", MAPS, large("before"))[0] == 201
+    server = psutil.Process(pid_of(home))
+    most = max(path.stat().st_size for path in folder.glob("objects.sqlite*"))
+    server.rlimit(psutil.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    numbers = itertools.count()
+    refused = eventually(
+        lambda: (found := client.call("POST", MAPS, large(f"more-{next(numbers)}")))[0] != 201 and found
+    )
+    assert (refused[0], refused[1]["reason"]) == (500, "InternalError")
+    assert "could not be written" in refused[1]["message"]
+    assert client.call("POST", MAPS, configmap("refused"))[0] == 500
+    server.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    eventually(lambda: client.call("POST", MAPS, configmap("after"))[0] in (201, 409))
+    assert client.call("GET", MAPS + "/refused")[0] == 404
+    assert pid_of(home) == server.pid
+    client.call("POST", JOBS, job("works"))
+    eventually(lambda: client.call("GET", JOBS + "/works")[1]["status"].get("succeeded") == 1)
     client.close()
 
 
@@ -260,5 +417,6 @@ def test_a_server_of_another_version_is_kept_while_its_pods_run(home):
     eventually(lambda: client.call("GET", PODS)[1]["items"])
     client.close()
     _pretend_an_upgrade(kubeconfig.parent)
-    embedded.start(home)
+    with pytest.warns(daemon.ClusterWarning, match=r"is one of kjnb 0\.0\.1, .*`kjnb cluster stop`"):
+        embedded.start(home)
     assert pid_of(home) == pid

@@ -56,6 +56,7 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.peer: Peer | None = None
         self.ending = False
+        self.kill_at = 0.0  # when the ending is
         self.busy_at = time.monotonic()
         self._end_orphans(past)
 
@@ -103,7 +104,9 @@ class Supervisor:
         polled = not self.groups.available and any(c.start.memory for c in self.running.values())
         if polled:
             return LOOK_AT_MEMORY_EVERY
-        most = 1.0 if self.leftover or self.ending or any(not z.ready for z in self.zygotes.values()) else 60.0
+        if self.ending:
+            return max(0.01, min(1.0, self.kill_at - time.monotonic()))
+        most = 1.0 if self.leftover or any(not z.ready for z in self.zygotes.values()) else 60.0
         return min(most, self.growth.patience(time.monotonic()))
 
     def _is_lonely(self) -> bool:
@@ -115,6 +118,9 @@ class Supervisor:
     def _look_after(self) -> None:
         """What no event announces: logs that grow, memory without cgroups, zygotes that never get warm, old groups."""
         self.growth.look(time.monotonic())
+        if self.ending and time.monotonic() >= self.kill_at:
+            for container in list(self.running.values()):
+                self._stop(wire.Stop(container.start.id, kill=True))
         self.leftover = [group for group in self.leftover if not self.groups.remove(group)]
         for warm in [z for z in self.zygotes.values() if not z.ready and z.is_stale()]:
             with contextlib.suppress(OSError):
@@ -157,7 +163,7 @@ class Supervisor:
                 born = [c for c in self.running.values() if c.pid]
                 self._tell(wire.Listing(os.getpid(), [c.told() for c in born], list(self.exited.values())))
             case wire.End():
-                self._end()
+                self._end(order.grace)
 
     def _tell(self, report: wire.Report) -> None:
         if self.peer:
@@ -184,10 +190,11 @@ class Supervisor:
         for container in held:
             self._launch(container)
 
-    def _end(self) -> None:
+    def _end(self, grace: float = 0.0) -> None:
         self.ending = True
+        self.kill_at = time.monotonic() + grace
         for container in list(self.running.values()):
-            self._stop(wire.Stop(container.start.id, kill=True))
+            self._stop(wire.Stop(container.start.id, kill=not grace))
 
     # --- starting
 

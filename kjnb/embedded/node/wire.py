@@ -52,7 +52,9 @@ class List(msgspec.Struct, tag=True):
 
 
 class End(msgspec.Struct, tag=True):
-    """End every container, then yourself."""
+    """End every container, then yourself; those that mind have `grace` seconds for it."""
+
+    grace: float = 0.0
 
 
 class Started(msgspec.Struct, tag=True):
