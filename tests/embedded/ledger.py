@@ -21,16 +21,42 @@ class Ledger:
         self.outside: set[str] = set()  # to be told: those that somebody else asked to stop
         self.own_end: set[str] = set()  # those that ended before anybody asked them to stop
         self.ended: dict[str, set[str]] = {phase: set() for phase in ("Succeeded", "Failed")}
+        self.wanted_then = 0  # completions when the end was decided
+        self.leaving = False  # whether the Job itself is to be deleted
+        self.done: set[int] = set()  # indexes that succeeded, but for those that fewer completions made it forget
 
     def take(self, event: Event) -> None:
         """Account for one change."""
         if event.resource == "jobs":
-            self.job = event.obj
-            self._check_status()
+            self._take_job(event)
         elif event.resource == "pods":
             self._take_pod(event)
 
     # -- the Job
+
+    def _take_job(self, event: Event) -> None:
+        old, self.job = self.status, event.obj
+        self.leaving = self.leaving or deleting(event.obj) or event.type == "DELETED"
+        self.done = {index for index in self.done if self._wanted(index)}
+        if event.type == "DELETED":
+            return
+        self._check_end(old)
+        if self.status is not old:
+            self._check_status()
+
+    def _check_end(self, old: dict) -> None:
+        """What was decided stays decided, one way only, and nothing changes after the end."""
+        before, now = verdicts(old), verdicts(self.status)
+        assert before <= now, (before, now)
+        if now and not before:
+            self.wanted_then = self.job["spec"].get("completions", 1)
+        assert not (now & {"Complete", "SuccessCriteriaMet"} and now & {"Failed", "FailureTarget"}), now
+        assert now & {"FailureTarget", "SuccessCriteriaMet"} or not now & {"Failed", "Complete"}, now
+        if before & {"Complete", "Failed"}:
+            assert self.status == old
+
+    def _wanted(self, index: int | None) -> bool:
+        return index is not None and index < (self.job["spec"].get("completions") or 0)
 
     @property
     def status(self) -> dict:
@@ -78,7 +104,8 @@ class Ledger:
             return False
         if phase(pod) != "Failed" and self._waits_for_the_end() and not self.holds("FailureTarget"):
             return False
-        return uid(pod) in self.own_end | self.outside or (deleting(pod) and self.holds("FailureTarget"))
+        by_order = deleting(pod) and (self.leaving or self.holds("FailureTarget"))
+        return by_order or uid(pod) in self.own_end | self.outside
 
     def _waits_for_the_end(self) -> bool:
         return self.job["spec"].get("podReplacementPolicy") == "Failed"
@@ -100,8 +127,12 @@ class Ledger:
     def _take_pod(self, event: Event) -> None:
         pod, name = event.obj, uid(event.obj)
         if event.type == "ADDED":
-            done = self.members("completedIndexes") | self.members("failedIndexes")
+            done = {index for index in self.members("completedIndexes") if self._wanted(index)} | self.done
+            done |= {index for index in self.members("failedIndexes") if self._wanted(index)}
             assert index_of(pod) is None or index_of(pod) not in done, f"{pod['metadata']['name']} was not needed"
+            assert not self.leaving, "a pod for a Job that leaves"
+            assert not verdicts(self.status), "a pod for a Job whose end is decided"
+            assert [owner["uid"] for owner in pod["metadata"]["ownerReferences"]] == [uid(self.job)]
         else:
             assert phase(self.pods[name]) in ("Pending", "Running", phase(pod)), "a final phase was changed"
         if event.old is not None and tracked(event.old) and (event.type == "DELETED" or not tracked(pod)):
@@ -111,6 +142,8 @@ class Ledger:
             self.own_end.add(name)
         if phase(pod) == "Succeeded":
             self.ended["Succeeded"].add(name)
+            if tracked(pod) and self._wanted(index_of(pod)) and index_of(pod) not in self.members("failedIndexes"):
+                self.done.add(index_of(pod))
         elif (phase(pod) == "Failed" or deleting(pod)) and not self._ignored(pod):
             self.ended["Failed"].add(name)  # it may yet succeed: then it is in both
 
@@ -121,7 +154,9 @@ class Ledger:
 
     def _released(self, old: dict, new: dict, gone: bool) -> None:
         """A pod without the finalizer was counted before, or there is a reason not to count it."""
-        if any(uid(old) in self.counted[kind] for kind in KINDS):
+        if any(uid(old) in self.counted[kind] for kind in KINDS) or self.leaving:
+            return
+        if self.indexed and not self._wanted(index_of(old)):
             return
         if not terminal(old) and not deleting(old):
             assert gone or deleting(new), f"{uid(old)} runs on uncounted"
@@ -135,3 +170,9 @@ class Ledger:
             assert self.holds("SuccessCriteriaMet"), f"the end of {uid(old)} is forgotten: {self.status}"
             assert self._waits_for_the_end()
             self.let_go.add(uid(old))
+
+
+def verdicts(status: dict) -> set[str]:
+    """The conditions that decide a Job's end and hold."""
+    kinds = ("FailureTarget", "SuccessCriteriaMet", "Failed", "Complete")
+    return {c["type"] for c in status.get("conditions") or () if c["type"] in kinds and c["status"] == "True"}

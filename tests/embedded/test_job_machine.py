@@ -1,4 +1,4 @@
-"""Controller, scheduler and store against random ends, crashes at any write, scaling and suspension at once."""
+"""Controller, scheduler, garbage and store against random ends, crashes at any write, and all that users do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kjnb.embedded.api.deletion import request_deletion
 from kjnb.embedded.controllers.job_pods import active, deleting, tracked, uid
@@ -15,36 +15,55 @@ from tests.embedded.ledger import IGNORED_CODE, Ledger
 from tests.embedded.simulation import Simulation
 from tests.rounds import rounds
 
+INDEXED_ONLY = ("backoffLimitPerIndex", "maxFailedIndexes", "successPolicy")
+SUCCESS = [
+    {"succeededCount": 1},
+    {"succeededCount": 3},
+    {"succeededIndexes": "0,2"},
+    {"succeededIndexes": "1-4", "succeededCount": 2},
+]
+BUDGETS = st.fixed_dictionaries(
+    {"completionMode": st.sampled_from(["Indexed", "Indexed", "NonIndexed"])},
+    optional={
+        "backoffLimit": st.integers(0, 6),
+        "backoffLimitPerIndex": st.integers(0, 2),
+        "maxFailedIndexes": st.integers(0, 3),
+        "podReplacementPolicy": st.sampled_from(["Failed", "TerminatingOrFailed"]),
+        "successPolicy": st.sampled_from(SUCCESS).map(lambda rule: {"rules": [rule]}),
+        "ignore": st.just(True),
+        "restart": st.just("OnFailure"),
+        "activeDeadlineSeconds": st.sampled_from([3, 30]),
+    },
+)
+
+
+def lawful(budget):
+    """The budget as the API server would take it."""
+    if budget["completionMode"] == "NonIndexed":
+        budget = {key: value for key, value in budget.items() if key not in INDEXED_ONLY}
+    if "backoffLimitPerIndex" in budget:
+        budget = {"backoffLimit": 2**31 - 1, **budget}
+    else:
+        budget = {key: value for key, value in budget.items() if key != "maxFailedIndexes"}
+    if budget.pop("ignore", False) and "restart" not in budget:
+        rules = [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [IGNORED_CODE]}}]
+        budget |= {"podFailurePolicy": {"rules": rules}, "podReplacementPolicy": "Failed"}
+    return budget
+
 
 class JobMachine(RuleBasedStateMachine):
     """A Job of up to eight completions, with indexes or without, or a work queue."""
 
-    @initialize(
-        completions=st.integers(1, 8),
-        parallelism=st.integers(0, 9),
-        per_index=st.sampled_from([None, 0, 1, 2]),
-        limit=st.integers(0, 6),
-        indexed=st.booleans(),
-        ignore=st.booleans(),
-        enough=st.sampled_from([None, None, 1, 3]),
-        queue=st.booleans(),
-    )
-    def begin(self, completions, parallelism, per_index, limit, indexed, ignore, enough, queue):
+    @initialize(completions=st.integers(1, 8), parallelism=st.integers(0, 9), budget=BUDGETS, queue=st.booleans())
+    def begin(self, completions, parallelism, budget, queue):
         self.simulation = Simulation(base=1.0)
-        budget = {"backoffLimitPerIndex": per_index} if indexed and per_index is not None else {"backoffLimit": limit}
-        budget["completionMode"] = "Indexed" if indexed else "NonIndexed"
-        if ignore:
-            rules = [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [IGNORED_CODE]}}]
-            budget |= {"podFailurePolicy": {"rules": rules}, "podReplacementPolicy": "Failed"}
-        if indexed and enough and enough <= completions:
-            budget["successPolicy"] = {"rules": [{"succeededCount": enough}]}
-        self.completions = completions
-        self.enough = enough if "successPolicy" in budget else completions
-        if queue and not indexed:
-            completions, self.enough = None, 1
+        self.budget = lawful(dict(budget))
+        if queue and self.budget["completionMode"] == "NonIndexed":
+            completions = None
+        self.deleted = ""
         self.simulation.seen = []
         self.ledger = Ledger()
-        self.simulation.store.create("jobs", job(completions, parallelism, **budget))
+        self.simulation.store.create("jobs", job(completions, parallelism, **self.budget))
 
     @rule(turns=st.integers(1, 5), tick=st.sampled_from([0.01, 0.3, 5.0]))
     def turn(self, turns, tick):
@@ -68,9 +87,23 @@ class JobMachine(RuleBasedStateMachine):
             self.ledger.outside |= set() if deleting(pod) else {uid(pod)}
             request_deletion(self.simulation.store, "pods", pod, grace=1, propagation=None, now=now)
 
+    @rule(place=st.integers(0, 20))
+    def restart_in_place(self, place):
+        alive = [pod for pod in self.simulation.pods() if pod["status"]["phase"] == "Pending" and on_node(pod)]
+        if alive and "restart" in self.budget:
+            pod = alive[place % len(alive)]
+            [known] = pod["status"].get("containerStatuses") or [{"name": "worker", "restartCount": 0, "state": {}}]
+            again = {**known, "restartCount": known["restartCount"] + 1}
+            self.simulation.store.update("pods", {**pod, "status": {**pod["status"], "containerStatuses": [again]}})
+
     @rule(parallelism=st.integers(0, 9))
     def scale(self, parallelism):
         self.patch(parallelism=parallelism)
+
+    @rule(completions=st.integers(1, 10))
+    def scale_completions(self, completions):
+        if self.budget["completionMode"] == "Indexed":
+            self.patch(completions=completions, parallelism=completions)
 
     @rule(suspend=st.booleans())
     def suspend(self, suspend):
@@ -79,10 +112,22 @@ class JobMachine(RuleBasedStateMachine):
     @rule(writes=st.integers(0, 12))
     def crash(self, writes):
         self.simulation.crash(writes)
+        # it may have died between asking pods to stop and saying that the Job fails, and may think otherwise now
+        self.ledger.outside |= {uid(pod) for pod in self.simulation.pods() if deleting(pod) and tracked(pod)}
+
+    @precondition(lambda self: not self.deleted)
+    @rule(mode=st.sampled_from(["Background", "Foreground", "Orphan", None]), sure=st.integers(0, 5))
+    def delete_the_job(self, mode, sure):
+        if sure == 0:
+            self.deleted = mode or "Orphan"
+            now = datetime.fromtimestamp(self.simulation.now, UTC)
+            found = self.simulation.job()
+            request_deletion(self.simulation.store, "jobs", found, grace=None, propagation=mode, now=now)
 
     def patch(self, **spec):
         found = self.simulation.job()
-        self.simulation.store.update("jobs", {**found, "spec": {**found["spec"], **spec}})
+        if found is not None:
+            self.simulation.store.update("jobs", {**found, "spec": {**found["spec"], **spec}})
 
     @staticmethod
     def stopped(pod):
@@ -96,7 +141,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @invariant()
     def active_pods_are_no_more_than_wanted(self):
-        assert self.status().get("active", 0) <= max(9, self.completions)
+        assert self.status().get("active", 0) <= 10
 
     def teardown(self):
         if not hasattr(self, "simulation"):
@@ -105,27 +150,41 @@ class JobMachine(RuleBasedStateMachine):
         for _ in range(2000):
             self.simulation.step(0.5)
             self.simulation.run_all(lambda pod: self.stopped(pod) or "Succeeded")
-            if self.simulation.condition("Complete") or self.simulation.condition("Failed"):
+            if self.over():
                 break
         else:
             raise AssertionError(f"no end in 1,000 seconds: {self.simulation.job()}")
         for _ in range(5):
             self.simulation.step(0.5)
-        assert not any(tracked(pod) or active(pod) for pod in self.simulation.pods())
+        assert not any(tracked(pod) for pod in self.simulation.pods())
         self.simulation.commit()
         self.every_pod_is_counted_once()
+        self.check_deleted() if self.deleted else self.check_finished()
+
+    def over(self):
+        if self.deleted:
+            return self.simulation.job() is None and (self.deleted == "Orphan" or not self.simulation.pods())
+        return self.simulation.condition("Complete") or self.simulation.condition("Failed")
+
+    def check_deleted(self):
+        assert self.deleted == "Orphan" or self.simulation.pods() == []
+        assert not any("ownerReferences" in pod["metadata"] for pod in self.simulation.pods())
+
+    def check_finished(self):
+        assert not any(active(pod) for pod in self.simulation.pods())
         status = self.status()
         assert status["uncountedTerminatedPods"] == {}
         assert status.get("failed", 0) == len(self.ledger.counted["failed"])
         assert "active" not in status
-        assert status["terminating"] == 0
-        if self.simulation.condition("Complete"):
-            assert status["succeeded"] >= self.enough
-        else:
-            assert status["failed"] >= 1
+        assert (status["terminating"], status["ready"]) == (0, 0)
+        if self.simulation.condition("Failed"):
+            assert "completionTime" not in status
+            return
+        by_policy = status["conditions"][-1]["reason"] == "SuccessPolicy"
+        assert status["succeeded"] >= (1 if by_policy else self.ledger.wanted_then)
 
     def status(self):
-        return self.simulation.job().get("status") or {}
+        return (self.simulation.job() or {}).get("status") or {}
 
 
 def on_node(pod):
@@ -133,7 +192,7 @@ def on_node(pod):
 
 
 JobMachine.TestCase.settings = settings(
-    max_examples=rounds(300, 3_000),
+    max_examples=rounds(250, 5_000),
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.generate],

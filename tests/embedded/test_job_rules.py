@@ -161,6 +161,12 @@ def test_fewer_completions_can_complete_a_job():
     assert reasons(plan(after(job(2, 2), done))) == [("SuccessCriteriaMet", "CompletionsReached")]
 
 
+def test_what_is_deleted_makes_room_at_once():
+    less = plan(job(1, 1, status=STARTED), "2:Pending/unbound")
+    assert (created(less), less.requeue_after) == ([], 0)
+    assert created(plan(after(job(1, 1), less))) == [0]
+
+
 def test_more_completions_start_what_is_new():
     status = {**STARTED, "completedIndexes": "0,1", "succeeded": 2}
     assert created(plan(job(5, 5, status=status), "2:Running")) == [3, 4]

@@ -188,7 +188,8 @@ def _going_on(view: View, step: Scale, record: Record, names: Callable[[], str],
     events += tuple(_deleted(pod) for pod in step.delete) + told
     release = counting.release + tuple(pod for pod in step.delete if tracked(pod))
     known = after(record, counting.succeeded, counting.failed)
-    soon = 0.0 if counting.numbers["uncountedTerminatedPods"] or len(step.create) == AT_ONCE else None
+    more = counting.numbers["uncountedTerminatedPods"] or len(step.create) == AT_ONCE
+    soon = 0.0 if more or (step.delete and not view.suspended) else None  # what was deleted may want a replacement
     deadline = time_left(View({**view.job, "status": status}, ()), now)
     waits = [wait for wait in (soon, step.wait, deadline) if wait is not None]
     return Plan(create, (), status, release, step.delete, events, min(waits, default=None), known)
