@@ -29,7 +29,7 @@ from kjnb.stage import parts
 from kjnb.stage.parts import aside
 from kjnb.task.task import Task
 from kjnb.worker import attempt as worker
-from kjnb.worker import codec, entrance, layout, mishap
+from kjnb.worker import blocks, codec, entrance, layout, mishap
 from kjnb.worker.layout import Layout
 
 TRUST = "load it with trust=True if you trust who ran this: unpickling runs code"
@@ -86,7 +86,7 @@ class Stage:
 
     def _put_worker(self) -> None:
         self._save(self._names.worker, Path(entrance.__file__).read_bytes())
-        for module in (worker, codec, layout, mishap):
+        for module in (worker, blocks, codec, layout, mishap):
             path = self._names.modules / Path(str(module.__file__)).name
             self._save(path, Path(str(module.__file__)).read_bytes())
             py_compile.compile(str(path), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, quiet=2)

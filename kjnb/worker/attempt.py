@@ -47,9 +47,10 @@ def _beside(name: str) -> ModuleType:
 
 
 if TYPE_CHECKING or __package__:
-    from kjnb.worker import codec
+    from kjnb.worker import blocks, codec
     from kjnb.worker.layout import Layout, TornError, commit, read_commit, write
 else:
+    blocks = _beside("blocks")
     codec = _beside("codec")
     layout = _beside("layout")
     Layout, TornError, write = layout.Layout, layout.TornError, layout.write
@@ -112,7 +113,9 @@ def read_part(layout: Layout, index: int, *, trust: bool = True) -> Any:
     batch = pa.ipc.read_record_batch(whole.slice(start - first, length), schema)
     pickled = codec.load_pickle(_span(layout.pickled, other, other_length), trust=trust) if other_length else ()
     meta = json.loads(schema.metadata[codec.META]) | {"span": (row, row + rows)}
-    return codec.decode_frame(meta, batch, pickled, trust=trust, memory=Memory(mapped, whole.address))
+    return codec.decode_frame(
+        meta, batch, pickled, trust=trust, memory=Memory(mapped, whole.address), made=blocks.frame
+    )
 
 
 def _entry(descriptor: int, number: int) -> tuple[int, ...]:
@@ -223,9 +226,13 @@ def load_task(layout: Layout) -> dict[str, Any]:
 def usage() -> dict[str, float]:
     """Peak memory in bytes and CPU seconds of this process and its ended children."""
     spent, peak = os.times(), 0
-    with contextlib.suppress(OSError), open("/proc/self/status") as file:
-        peak = next((int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:")), 0)
-    if not peak:  # not Linux
+    try:
+        status = os.open("/proc/self/status", os.O_RDONLY)
+        text = os.read(status, 1 << 16)
+        os.close(status)
+        start = text.index(b"VmHWM:") + 6
+        peak = int(text[start : text.index(b"kB", start)]) * 1024
+    except (OSError, ValueError):  # not Linux
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

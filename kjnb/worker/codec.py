@@ -412,35 +412,39 @@ def encode_frame(frame: pd.DataFrame) -> Encoded:
     return Encoded(meta, batch, [arrays[n] for n in left], [labels[n] for n in left])
 
 
-def decode_frame(meta: dict[str, Any], batch: Any, pickled: Sequence[Any], *, trust: bool, memory: Any = None) -> Any:
-    """The frame (or Series) again from its Arrow columns and the pickled ones."""
+def decode_frame(
+    meta: dict[str, Any], batch: Any, pickled: Sequence[Any], *, trust: bool, memory: Any = None, made: Any = None
+) -> Any:
+    """The frame (or Series) again from its Arrow columns and the pickled ones; `made` may put it together faster."""
     arrow, other = iter(batch.columns), iter(pickled)
     columns = [
         next(other) if how["way"] == "pickle" else decode_column(how, next(arrow), trust=trust, memory=memory)
         for how in meta["ways"]
     ]
     labels = unplain(meta["columns"], trust=trust)
-    first = len(columns) - len(labels)
-    index = _decode_index(meta, columns[:first], trust=trust)
-    return build_frame(meta, columns[first:], index, labels, trust=trust)
+    index = _decode_index(meta, columns[: len(columns) - len(labels)], trust=trust)
+    return build_frame(meta, columns[len(columns) - len(labels) :], index, labels, trust=trust, made=made)
 
 
-def build_frame(meta: dict[str, Any], columns: list[Any], index: pd.Index, labels: pd.Index, *, trust: bool) -> Any:
+def build_frame(
+    meta: dict[str, Any], columns: list[Any], index: pd.Index, labels: pd.Index, *, trust: bool, made: Any = None
+) -> Any:
     """A frame of finished columns, without a copy of any."""
-    series = {
-        n: pd.Series(v, index=index, dtype=v.dtype, copy=False) if v.dtype == object else v
-        for n, v in enumerate(columns)
-    }
-    frame: Any = pd.DataFrame(series, index=index, copy=False)
-    if meta.get("series"):
-        one = frame[0].rename(labels[0])
-        one.attrs = unplain(meta["attrs"], trust=trust)
-        return one
-    frame.columns = labels
+    frame: Any = made(columns, index, labels) if made and not meta.get("series") else None
+    if frame is None:
+        frame = pd.DataFrame({n: _as_it_is(v, index) for n, v in enumerate(columns)}, index=index, copy=False)
+        if meta.get("series"):
+            frame = frame[0].rename(labels[0])
+        else:
+            frame.columns = labels
     frame.attrs = unplain(meta["attrs"], trust=trust)
     if meta.get("unique"):
         frame.flags.allows_duplicate_labels = False
     return frame
+
+
+def _as_it_is(values: Any, index: pd.Index) -> Any:
+    return pd.Series(values, index=index, dtype=values.dtype, copy=False) if values.dtype == object else values
 
 
 # ---------------------------------------------------------------- results

@@ -12,7 +12,7 @@ from typing import Any
 
 NAME = "kjnb_worker"
 FOLDER = "lib/kjnb_worker"
-FILES = ("attempt.py", "codec.py", "layout.py", "mishap.py")
+FILES = ("attempt.py", "blocks.py", "codec.py", "layout.py", "mishap.py")
 
 
 def start(root: str) -> int:

@@ -79,8 +79,8 @@ def enter(request: dict[str, Any], journal: int) -> bytes:
         with contextlib.suppress(OSError), open(path, "wb", buffering=0) as procs:
             procs.write(b"0")
     os.chdir(request["cwd"])
-    about = (json.dumps(request["id"]), os.getpid(), start_time(), time.time())
-    birth = b'{"born": %b, "pid": %d, "ticks": %d, "at": %.7f}' % (about[0].encode(), *about[1:])
+    name = request.get("name") or json.dumps(request["id"]).encode()
+    birth = b'{"born": %b, "pid": %d, "ticks": %d, "at": %.7f}' % (name, os.getpid(), start_time(), time.time())
     if os.write(journal, birth + b"\n") <= len(birth):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "journal")
     return birth
@@ -149,6 +149,7 @@ class Zygote:
         request["set"] = [(name, value) for name, value in env.items() if own.get(name) != value]
         script = os.path.join(request["cwd"], request["argv"][1])
         request["code"] = self.compile(script)
+        request["name"] = json.dumps(request["id"]).encode()
         request["folder"] = os.path.dirname(os.path.realpath(script))
 
     def compile(self, path: str) -> types.CodeType | None:
@@ -265,7 +266,7 @@ def settle(request: dict[str, Any], fresh_main: types.ModuleType) -> None:
     sys.modules["__main__"] = fresh_main
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:  # `random` sees to itself after a fork
-        numpy_random.seed()
+        numpy_random.set_state(("MT19937", memoryview(os.urandom(4 * 624)).cast("I"), 624))
 
 
 def script_code(request: dict[str, Any], path: str) -> types.CodeType:
