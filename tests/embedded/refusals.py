@@ -14,7 +14,12 @@ GONE = object()  # as a value: the field is not there
 
 
 def a_job(**spec: Any) -> Object:
-    """An Indexed Job of three, defaults filled in; of `spec`, too."""
+    """An Indexed Job of three, defaults filled in, with a selector that selects everything; of `spec`, too."""
+    return a_new_job(manualSelector=True, selector={}, **spec)
+
+
+def a_new_job(**spec: Any) -> Object:
+    """The same without a selector, as it comes."""
     pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "busybox:1"}]}
     given = {"completions": 3, "completionMode": "Indexed", "template": {"spec": pod}, **spec}
     return defaults.job({"kind": "Job", "metadata": {"name": "a"}, "spec": given})

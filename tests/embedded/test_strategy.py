@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kjnb.embedded.api import strategy
 from kjnb.embedded.api.resources import BY_PLURAL, Resource
-from tests.embedded.refusals import a_job
+from tests.embedded.refusals import a_new_job as a_job
 
 JOBS: Resource = BY_PLURAL["jobs"]
 PODS, MAPS, SPACES = BY_PLURAL["pods"], BY_PLURAL["configmaps"], BY_PLURAL["namespaces"]

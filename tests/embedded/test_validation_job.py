@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kjnb.embedded.api import strategy
 from kjnb.embedded.api.validation import job, policies
-from tests.embedded.refusals import GONE, a_job, changed, refused, said
+from tests.embedded.refusals import GONE, a_job, a_new_job, changed, refused, said
 
 JOB = a_job()
 PER_INDEX = a_job(backoffLimitPerIndex=1)
@@ -150,3 +151,51 @@ def test_a_suspended_job_whose_pods_are_gone_may_be_sent_elsewhere():
     assert job.may_reschedule(old)
     assert not job.may_reschedule(changed(old, "status.active", 1))
     assert not job.may_reschedule(changed(old, "status.conditions.0.status", "False"))
+
+
+def own(**spec):
+    """A Job as the server makes it of one without a selector."""
+    job = a_new_job(**spec)
+    job["metadata"]["uid"] = "u"
+    return {**job, "spec": strategy.with_selector(job)}
+
+
+LABELS = "spec.template.metadata.labels"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, []),
+        ({"selector": {"matchLabels": {"a": "b"}}}, [("spec.selector", "Invalid"), (LABELS, "Invalid")]),
+        (
+            {"selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "x"}}},
+            [("spec.selector", "Invalid"), (LABELS, "Invalid")],
+        ),
+        ({"manualSelector": True}, [("spec.selector", "Required"), (LABELS, "Invalid")]),
+        ({"manualSelector": True, "selector": {"matchLabels": {"a": "b"}}}, [(LABELS, "Invalid")]),
+        (
+            {"manualSelector": True, "selector": {"matchExpressions": [{"key": "a", "operator": "Is"}]}},
+            [("spec.selector.matchExpressions[0].operator", "Invalid")],
+        ),
+        ({"selector": {"matchExpressions": [{"key": "job-name", "operator": "In", "values": ["a"]}]}}, []),
+        (
+            {"selector": {"matchExpressions": [{"key": "job-name", "operator": "NotIn", "values": ["a"]}]}},
+            [("spec.selector", "Invalid"), (LABELS, "Invalid")],
+        ),
+        ({"selector": {"matchExpressions": [{"key": "job-name", "operator": "Exists"}]}}, []),
+        ({"selector": {"matchExpressions": [{"key": "nobodys", "operator": "DoesNotExist"}]}}, []),
+    ],
+)
+def test_a_selector_is_the_servers_or_fits(spec, expected):
+    assert said(job.job(own(**spec))) == expected
+
+
+@pytest.mark.parametrize("key", ["controller-uid", "batch.kubernetes.io/job-name"])
+def test_labels_that_are_the_servers_cannot_be_others(key):
+    made = own()
+    made = changed(made, LABELS, {**made["spec"]["template"]["metadata"]["labels"], key: "x"})
+    assert (f"{LABELS}[{key}]", "Invalid") in said(job.job(made))
+    gone = {name: value for name, value in made["spec"]["template"]["metadata"]["labels"].items() if name != key}
+    assert (f"{LABELS}[{key}]", "Required") in said(job.job(changed(made, LABELS, gone)))
+    assert job.generated_selector(a_new_job()) == []

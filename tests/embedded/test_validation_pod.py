@@ -56,12 +56,12 @@ def from_source(**sources):
         ),
         (
             f"{MAIN}.env",
-            [{"name": "A", "value": "x", FROM: {"configMapKeyRef": {"key": "k"}}}],
+            [{"name": "A", "value": "x", FROM: {"configMapKeyRef": {"name": "c", "key": "k"}}}],
             [(f"{AT}.env[0].{FROM}", "Invalid")],
         ),
         (
             f"{MAIN}.env",
-            from_source(configMapKeyRef={"key": "k"}, secretKeyRef={"key": "k"}),
+            from_source(configMapKeyRef={"name": "c", "key": "k"}, secretKeyRef={"name": "s", "key": "k"}),
             [(f"{AT}.env[0].{FROM}", "Invalid")],
         ),
         (f"{MAIN}.resources", {"limits": {"cpu": "-1"}}, [(f"{AT}.resources.limits[cpu]", "Invalid")]),

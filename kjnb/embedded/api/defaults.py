@@ -64,6 +64,9 @@ def pod_spec(spec: Object) -> Object:
         filled["initContainers"] = [container(one) for one in spec["initContainers"]]
     if spec.get("volumes"):
         filled["volumes"] = [volume(one) for one in spec["volumes"]]
+    for kind in ("containers", "initContainers") if spec.get("hostNetwork") else ():
+        if kind in filled:
+            filled[kind] = [on_host(one) for one in filled[kind]]
     if spec.get("serviceAccountName"):
         filled.setdefault("serviceAccount", spec["serviceAccountName"])
     return filled
@@ -85,8 +88,26 @@ def container(given: Object) -> Object:
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if probe in given:
             seconds = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
-            filled[probe] = seconds | given[probe]
+            filled[probe] = handler(seconds | given[probe])
+    if given.get("lifecycle"):
+        hooks = given["lifecycle"].items()
+        filled["lifecycle"] = {name: handler(hook) if isinstance(hook, dict) else hook for name, hook in hooks}
     return filled
+
+
+def handler(given: Object) -> Object:
+    """A request goes to / over HTTP, a gRPC health check to the server as a whole."""
+    if "httpGet" in given:
+        return {**given, "httpGet": {"path": "/", "scheme": "HTTP", **given["httpGet"]}}
+    return {**given, "grpc": {"service": "", **given["grpc"]}} if "grpc" in given else given
+
+
+def on_host(one: Object) -> Object:
+    """On the host's network, a container's ports are the host's."""
+    if "ports" not in one:
+        return one
+    return {**one, "ports": [{**({"hostPort": port["containerPort"]} if port.get("containerPort") else {}), **port}
+                             for port in one["ports"]]}  # fmt: skip
 
 
 def pull_policy(image: str) -> str:
@@ -100,22 +121,44 @@ def pull_policy(image: str) -> str:
 
 def env_var(given: Object) -> Object:
     """The version of a field reference, the divisor of a resource reference."""
-    source = given.get("valueFrom") or {}
+    return {**given, "valueFrom": env_source(given["valueFrom"])} if given.get("valueFrom") else given
+
+
+def env_source(source: Object) -> Object:
+    """The same, of what holds the reference."""
     if "fieldRef" in source:
-        return {**given, "valueFrom": {**source, "fieldRef": {"apiVersion": "v1", **source["fieldRef"]}}}
+        return {**source, "fieldRef": {"apiVersion": "v1", **source["fieldRef"]}}
     if "resourceFieldRef" in source:
-        return {**given, "valueFrom": {**source, "resourceFieldRef": {"divisor": "0", **source["resourceFieldRef"]}}}
-    return given
+        return {**source, "resourceFieldRef": {"divisor": "0", **source["resourceFieldRef"]}}
+    return source
 
 
 def volume(given: Object) -> Object:
     """A volume without a source is an emptyDir; files of the API's own kinds are mode 0644."""
     for kind in ("configMap", "secret", "projected", "downwardAPI"):
         if kind in given:
-            return {**given, kind: {"defaultMode": 0o644, **given[kind]}}
+            return {**given, kind: {"defaultMode": 0o644, **filled_files(kind, given[kind])}}
     if "hostPath" in given:
         return {**given, "hostPath": {"type": "", **given["hostPath"]}}
     return given if len(given) > 1 else {**given, "emptyDir": {}}
+
+
+def filled_files(kind: str, given: Object) -> Object:
+    """References to fields of the pod have a version, tokens a time to live."""
+    if kind == "downwardAPI":
+        return {**given, "items": [env_source(item) for item in given["items"]]} if given.get("items") else given
+    if kind != "projected" or not given.get("sources"):
+        return given
+    return {**given, "sources": [projected_source(one) for one in given["sources"]]}
+
+
+def projected_source(one: Object) -> Object:
+    """One source of a projected volume."""
+    if "serviceAccountToken" in one:
+        return {**one, "serviceAccountToken": {"expirationSeconds": 3600, **one["serviceAccountToken"]}}
+    if "downwardAPI" in one:
+        return {**one, "downwardAPI": filled_files("downwardAPI", one["downwardAPI"])}
+    return one
 
 
 def pod(obj: Object) -> Object:

@@ -54,9 +54,9 @@ def with_selector(job: Object) -> Object:
     }
     template = spec["template"]
     marks = template.get("metadata") or {}
-    marks = {**marks, "labels": {**(marks.get("labels") or {}), **ours}}
+    marks = {**marks, "labels": {**ours, **(marks.get("labels") or {})}}
     selector = spec.get("selector") or {}
-    matched = {**(selector.get("matchLabels") or {}), "batch.kubernetes.io/controller-uid": uid}
+    matched = {"batch.kubernetes.io/controller-uid": uid, **(selector.get("matchLabels") or {})}
     return {**spec, "selector": {**selector, "matchLabels": matched}, "template": {**template, "metadata": marks}}
 
 

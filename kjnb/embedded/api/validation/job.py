@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kjnb.embedded.api.answers import FieldError
-from kjnb.embedded.api.validation import meta, pod, policies
+from kjnb.embedded.api.validation import meta, placement, pod, policies
 from kjnb.embedded.api.validation.errors import at_least_zero, immutable, required, unsupported, wrong
 
 Object = dict[str, Any]
@@ -22,7 +22,7 @@ SCHEDULING = ("nodeSelector", "tolerations", "affinity", "schedulingGates")
 
 def job(obj: Object) -> list[FieldError]:
     """A new Job, defaults filled in."""
-    return meta.metadata(obj["metadata"]) + job_name(obj) + job_spec(obj["spec"])
+    return meta.metadata(obj["metadata"]) + generated_selector(obj) + job_name(obj) + job_spec(obj["spec"])
 
 
 def job_name(obj: Object) -> list[FieldError]:
@@ -43,7 +43,55 @@ def job_spec(spec: Object) -> list[FieldError]:
         found += at_least_zero(spec.get(name), f"spec.{name}")
     found += mode(spec) + per_index(spec) + replacement(spec) + managed_by(spec)
     found += policies.failure_policy(spec, "spec") + policies.success_policy(spec, "spec")
-    return found + template(spec)
+    return found + template(spec) + selector(spec)
+
+
+def selector(spec: Object) -> list[FieldError]:
+    """The selector fits the template's labels."""
+    given, labels = spec.get("selector"), (spec["template"].get("metadata") or {}).get("labels") or {}
+    found = [required("spec.selector")] if given is None else placement.selector(given, "spec.selector")
+    if given is None or not (found or selects(given, labels)):
+        words = "`selector` does not match template `labels`"
+        found.append(wrong("spec.template.metadata.labels", labels, words))
+    return found
+
+
+def generated_selector(obj: Object) -> list[FieldError]:
+    """Unless the selector is the caller's own, labels and selector are the server's to write."""
+    spec, meta_ = obj["spec"], obj["metadata"]
+    if spec.get("manualSelector") or spec.get("selector") is None:
+        return []
+    uid, name = meta_.get("uid", ""), meta_.get("name", "")
+    ours = {
+        "controller-uid": uid, "job-name": name,
+        "batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": name,
+    }  # fmt: skip
+    labels, found = (spec["template"].get("metadata") or {}).get("labels") or {}, []
+    for key, value in ours.items():
+        field = f"spec.template.metadata.labels[{key}]"
+        if key not in labels:
+            found.append(required(field, f"must be '{value}'"))
+        elif labels[key] != value:
+            found.append(wrong(field, labels, f"must be '{value}'"))
+    if not selects(spec["selector"], ours):
+        found.append(wrong("spec.selector", spec["selector"], "`selector` not auto-generated"))
+    return found
+
+
+def selects(selector: Object, labels: Object) -> bool:
+    """Labels pass a selector."""
+    wanted = selector.get("matchLabels") or {}
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return False
+    return all(passes(one, labels) for one in selector.get("matchExpressions") or [])
+
+
+def passes(one: Object, labels: Object) -> bool:
+    """Labels pass one expression of a selector."""
+    key = one.get("key", "")
+    there, value = key in labels, labels.get(key)
+    among = value in (one.get("values") or [])
+    return {"In": there and among, "NotIn": not among, "Exists": there}.get(one.get("operator", ""), not there)
 
 
 def mode(spec: Object) -> list[FieldError]:

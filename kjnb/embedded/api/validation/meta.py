@@ -91,6 +91,9 @@ def metadata(meta: Object, field: str = "metadata") -> list[FieldError]:
     """The metadata of a new object."""
     name = meta.get("name", "")
     found = [] if name else [required(f"{field}.name", "name or generateName is required")]
+    if prefix := meta.get("generateName"):
+        masked = prefix[:-1] + "a" if prefix.endswith("-") else prefix
+        found += [wrong(f"{field}.generateName", prefix, words) for words in dns_subdomain(masked)]
     if name:
         found += [wrong(f"{field}.name", name, words) for words in dns_subdomain(name)]
     found += labels(meta.get("labels") or {}, f"{field}.labels")
