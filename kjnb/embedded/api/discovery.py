@@ -29,10 +29,12 @@ JSON_TYPES: dict[str, Object] = {
     "bool": {"type": "boolean"},
     "int": {"type": "integer", "format": "int32"},
     "long": {"type": "integer", "format": "int64"},
+    "intstr": {"type": "string", "format": "int-or-string"},
     "time": {"type": "string", "format": "date-time"},
+    "micro": {"type": "string", "format": "date-time"},
     "map": {"type": "object", "additionalProperties": {"type": "string"}},
     "qtys": {"type": "object", "additionalProperties": {"type": "string"}},
-    "any": {},
+    "any": {"type": "object"},
 }
 
 
