@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from kjnb.embedded.sharing import Sharing
+
 Key = tuple[str, str, str]
 Rows = list[tuple[Key, dict[str, Any]]]
 FORMAT = 1  # of the file; a later one is not ours to read
@@ -72,7 +74,8 @@ class Database:
     def _read(self) -> tuple[int, Rows]:
         row = self._db.execute("SELECT rv FROM version").fetchone()
         found = self._db.execute("SELECT resource, namespace, name, body FROM objects")
-        return (row[0] if row else 0), [((r, ns, n), msgspec.json.decode(body)) for r, ns, n, body in found]
+        decode = Sharing().decode
+        return (row[0] if row else 0), [((r, ns, n), decode(body)) for r, ns, n, body in found]
 
     def _set_aside(self, why: Exception) -> None:
         """Keep a file that cannot be read, and what belongs to it, under another name."""

@@ -1,6 +1,7 @@
 """The store: versions, conflicts, watches, the group commit, and what a death leaves."""
 
 import asyncio
+import gc
 import itertools
 from datetime import UTC, datetime
 
@@ -210,6 +211,7 @@ def test_what_was_committed_is_there_after_a_death(tmp_path):
         return store.committed_version  # and nobody closes it
 
     committed = asyncio.run(live())
+    gc.collect()  # it goes, and with it its lock, as with the death of a process
     again = make(path)
     assert [one["metadata"]["name"] for one in again.list("pods")] == ["a"]
     assert again.get("pods", "default", "a")["status"] == {"phase": "Running"}
