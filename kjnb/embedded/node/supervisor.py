@@ -59,6 +59,8 @@ class Supervisor:
         self.kill_at = 0.0  # when the ending is
         self.busy_at = time.monotonic()
         self._end_orphans(past)
+        if self.journal.size > births.LONG:
+            self._shorten()
 
     # --- the loop
 
@@ -118,6 +120,8 @@ class Supervisor:
     def _look_after(self) -> None:
         """What no event announces: logs that grow, memory without cgroups, zygotes that never get warm, old groups."""
         self.growth.look(time.monotonic())
+        if self.held:
+            self._shorten()
         if self.ending and time.monotonic() >= self.kill_at:
             for container in list(self.running.values()):
                 self._stop(wire.Stop(container.start.id, kill=True))
@@ -194,7 +198,7 @@ class Supervisor:
         self.ending = True
         self.kill_at = time.monotonic() + grace
         for container in list(self.running.values()):
-            self._stop(wire.Stop(container.start.id, kill=not grace))
+            self._stop(wire.Stop(container.start.id, kill=not grace or not self._heeds(container)))
 
     # --- starting
 
@@ -319,12 +323,15 @@ class Supervisor:
             return
         if not processes.is_alive(container.pid, container.ticks):
             return
-        main = self._main_process(container)
-        if not order.kill and processes.catches(main, signal.SIGTERM):
-            with contextlib.suppress(OSError):
-                os.kill(main, signal.SIGTERM)
-        else:  # as process 1 of a container it would not see SIGTERM, and be killed when its grace is over
+        if order.kill:
             processes.kill_session(container.pid)
+        elif self._heeds(container):  # else, as process 1 of a container, it does not see SIGTERM
+            with contextlib.suppress(OSError):
+                os.kill(self._main_process(container), signal.SIGTERM)
+
+    def _heeds(self, container: Container) -> bool:
+        """Whether it does something about SIGTERM, if only to ignore it."""
+        return bool(container.pid) and processes.catches(self._main_process(container), signal.SIGTERM)
 
     def _main_process(self, container: Container) -> int:
         inner = processes.children(container.pid) if container.start.wrapped else []
