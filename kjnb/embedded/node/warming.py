@@ -42,6 +42,8 @@ def warm() -> list[str]:
                 exercise(sys.modules["pandas"])
     with contextlib.suppress(Exception):
         rehearse()
+    if "tempfile" in sys.modules:
+        sys.modules["tempfile"].tempdir = None  # found by warming up; each child has a TMPDIR of its own
     gc.collect()
     fill_small_gaps()
     fill_large_gaps()

@@ -355,8 +355,6 @@ def _drop_user_objects(warm_modules: int) -> None:
     for space in [*spaces, vars(sys.modules["__main__"])]:
         for key in [key for key in space if key != "__builtins__"]:
             space[key] = None
-    if "tempfile" in sys.modules:
-        sys.modules["tempfile"].tempdir = None  # found by warming up; each child has a TMPDIR of its own
     gc.collect()
 
 
