@@ -136,7 +136,7 @@ def test_a_deleted_pod_without_finalizers_is_gone_with_its_folders(tmp_path: Pat
     async def scenario(here: Node) -> None:
         pod = shell(here, "sleep 300")
         await here.running(pod)
-        here.delete(pod, grace=5)
+        here.delete(pod, grace=1)
         await here.eventually(lambda: not here.now(pod))
         uid = pod["metadata"]["uid"]
         await here.eventually(lambda: not (here.state / "pods" / uid).exists())
@@ -147,7 +147,9 @@ def test_a_deleted_pod_without_finalizers_is_gone_with_its_folders(tmp_path: Pat
 
 def test_the_pods_own_deadline(tmp_path: Path) -> None:
     async def scenario(here: Node) -> None:
-        pod = await here.ran(shell(here, "sleep 300", spec={"activeDeadlineSeconds": 1}))
+        pod = await here.ran(
+            shell(here, "sleep 300", spec={"activeDeadlineSeconds": 1, "terminationGracePeriodSeconds": 1})
+        )
         assert pod["status"]["phase"] == "Failed"
         assert pod["status"]["reason"] == "DeadlineExceeded"
         assert terminated(pod)["exitCode"] == 137
