@@ -1,4 +1,4 @@
-"""The embedded cluster, or the one that --kubeconfig names, does what a real one did."""
+"""The embedded cluster, or the one that --kubeconfig names, does what a real one did, whatever its first back-off."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 
 from tests.conformance import play
 
-AT_ONCE = 6
+AT_ONCE = 8
+PACES = {"as-kubernetes": 10.0, "short": 0.2}  # seconds of the first back-off
 PASSING = [line for line in (play.HERE / "passing.txt").read_text().splitlines() if line and not line.startswith("#")]
 pytestmark = pytest.mark.timeout(460)
 
@@ -21,21 +22,25 @@ def chosen(config) -> list[str]:
 
 def pytest_generate_tests(metafunc):
     if "scenario" in metafunc.fixturenames:
+        own = not metafunc.config.getoption("--kubeconfig")
         metafunc.parametrize("scenario", chosen(metafunc.config))
+        metafunc.parametrize("pace", list(PACES) if own else ["its-own"])
 
 
 @pytest.fixture(scope="session")
-def played(request, kubeconfig):
-    """Scenario → its differences, to come: they mostly wait, so several are played at once."""
-    wanted = [item.callspec.params["scenario"] for item in request.session.items if "scenario" in item.fixturenames]
-    server = play.Server(str(kubeconfig))
+def played(request, cluster_of):
+    """(scenario, pace) → its differences, to come: they mostly wait, so several are played at once."""
+    items = [item for item in request.session.items if "scenario" in getattr(item, "fixturenames", ())]
+    wanted = [(item.callspec.params["scenario"], item.callspec.params["pace"]) for item in items]
+    paces = {pace for _, pace in wanted}
+    servers = {pace: play.Server(str(cluster_of(PACES.get(pace, 1.0)))) for pace in paces}
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(play.compare, server, name) for name in wanted}
+        yield {(name, pace): pool.submit(play.compare, servers[pace], name) for name, pace in wanted}
         pool.shutdown(cancel_futures=True)
 
 
-def test_scenario(played, scenario):
-    assert played[scenario].result() == []
+def test_scenario(played, scenario, pace):
+    assert played[scenario, pace].result() == []
 
 
 def test_every_listed_scenario_is_there_with_its_recording():
