@@ -15,10 +15,17 @@ def main() -> int:
     )
     parser.add_argument("--port", type=int, default=0, help="0: the last one if it is free, else any")
     parser.add_argument("--idle", type=float, default=86_400.0, help="seconds without any use after which it ends")
+    parser.add_argument("--finished-pods", type=int, default=12_500, help="how many pods that are over are kept")
     asked = parser.parse_args()
     from kjnb.embedded.serve import serve
 
-    return serve(asked.home, backoff_base=asked.backoff_base, port=asked.port, idle=asked.idle)
+    return serve(
+        asked.home,
+        backoff_base=asked.backoff_base,
+        port=asked.port,
+        idle=asked.idle,
+        finished_pods=asked.finished_pods,
+    )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from kjnb.embedded.api.server import Context, listen
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
+from kjnb.embedded.controllers.pod_garbage import THRESHOLD
 from kjnb.embedded.first_objects import ensure_node, ensure_objects, ensure_service, node_name
 from kjnb.embedded.node import wire
 from kjnb.embedded.node.kubelet import Kubelet
@@ -61,6 +62,7 @@ def serve(
     backoff_base: float,
     port: int,
     idle: float = IDLE_SECONDS,
+    finished_pods: int = THRESHOLD,
     opened: Callable[[Path], Store] = open_store,
 ) -> int:
     """Serve until SIGTERM (ends the pods, too), SIGHUP (leaves them to the next server) or `idle` seconds unused."""
@@ -77,7 +79,9 @@ def serve(
             LOG.error("another server uses %s", folder)
             return 1
         try:
-            return asyncio.run(Cluster(root, opened(folder / "objects.sqlite"), backoff_base, port, idle).run())
+            cluster = Cluster(root, opened(folder / "objects.sqlite"), backoff_base, port, idle)
+            cluster.finished_pods = finished_pods
+            return asyncio.run(cluster.run())
         except (OSError, sqlite3.Error) as error:  # a full disk, a folder that is not ours, a port
             LOG.error("the server cannot go on: %s", error)  # noqa: TRY400 - the sentence says it all
             return 1
@@ -126,6 +130,7 @@ class Cluster:
         self.backoff_base, self.port, self.idle = backoff_base, port, idle
         self.version = state.own_version()
         self.keep_pods = False
+        self.finished_pods = THRESHOLD
         self.store = store
         self.ended = asyncio.Event()
         self.kubelet = Kubelet(
@@ -148,7 +153,7 @@ class Cluster:
         server = self._listen()  # before anything is started that would have to be ended
         node = loop.create_task(self.kubelet.run(), name="kubelet")
         tasks = start_loops(self.store, clock=now, names=new_suffix, backoff_base=self.backoff_base,
-                            authority=self.authority)  # fmt: skip
+                            authority=self.authority, finished_pods=self.finished_pods)  # fmt: skip
         quiet_collector()
         tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
         for task in (*tasks, node):

@@ -8,6 +8,7 @@ it is announced (watches, `committed`) only after the group commit that made it 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +67,9 @@ class Store:
     def _load(self) -> int:
         if self._database is None:
             return 1
+        gc.disable()  # nothing of what is read is garbage
         version, rows = self._database.load()
+        gc.enable()
         for (resource, namespace, name), obj in rows:
             self._objects.setdefault(resource, {}).setdefault(namespace, {})[name] = obj
             self._lookup.change((resource, namespace, name), None, obj)
