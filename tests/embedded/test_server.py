@@ -140,6 +140,64 @@ def test_unknown_fields_are_dropped_with_a_warning_or_refused(client):
     assert "Warning" not in client.answer("POST", JOBS + "?dryRun=All&fieldValidation=Ignore", body).headers
 
 
+def test_fields_given_twice_are_told_or_refused(client):
+    body = b'{"metadata": {"name": "twice"}, "data": {"k": "1"}, "data": {"k": "2"}}'
+    answer = client.answer("POST", MAPS + "?dryRun=All", body)
+    assert (answer.status, answer.headers["Warning"]) == (201, '299 - "duplicate field \\"data\\""')
+    assert client.call("POST", MAPS + "?dryRun=All&fieldValidation=Strict", body)[0] == 400
+    patch = b'{"data": {"k": "1", "k": "2"}}'
+    path = MAPS + "/kjnb-defaults?dryRun=All&fieldValidation="
+    assert client.call("PATCH", path + "Strict", patch, **_under(MERGE))[0] == 400
+    assert client.call("PATCH", path + "Ignore", patch, **_under(MERGE))[0] == 200
+
+
+def test_a_body_may_be_yaml(client):
+    body = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: written}\ndata: {k: v}\n"
+    assert client.call("POST", MAPS + "?dryRun=All", body, Content_Type="application/yaml")[0] == 201
+
+
+def test_what_is_warned_of_is_stored(client):
+    answer = client.answer("POST", JOBS + "?dryRun=All", job("dotted.name"))
+    assert (answer.status, "a DNS label is recommended" in answer.headers["Warning"]) == (201, True)
+
+
+def test_what_pods_do_not_serve_is_said(client):
+    for name in ("exec", "attach", "portforward", "ephemeralcontainers"):
+        code, said = client.call("POST", f"{PODS}/a/{name}", {})
+        assert (code, f"pods/{name} is not served" in said["message"]) == (404, True)
+    code, said = client.call("PATCH", MAPS + "/a", b"{}", Content_Type="application/apply-patch+yaml")
+    assert (code, "client-side apply" in said["message"]) == (415, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"propagationPolicy": "Sideways"}, 422),
+        ({"propagationPolicy": "Orphan", "orphanDependents": True}, 422),
+        ({"gracePeriodSeconds": "soon"}, 400),
+        ({"gracePeriodSeconds": 2**40}, 400),
+        ({"preconditions": 7}, 400),
+        ({"dryRun": ["Some"]}, 422),
+        ({"kind": "Job"}, 400),
+        ({"preconditions": {"resourceVersion": "1"}}, 409),
+        ({"dryRun": ["All"], "apiVersion": "batch/v1", "kind": "DeleteOptions"}, 200),
+    ],
+)
+def test_options_of_deletes(client, options, code):
+    assert client.call("DELETE", MAPS + "/kjnb-defaults", options)[0] == code
+    assert client.call("GET", MAPS + "/kjnb-defaults")[0] == 200
+
+
+def test_a_delete_that_takes_time_is_accepted(client, maps):
+    held = configmap("one", t="1")
+    held["metadata"]["finalizers"] = ["example.com/hold"]
+    client.call("POST", MAPS, held)
+    assert client.call("DELETE", MAPS + "/one?orphanDependents=false")[0] == 202
+    assert client.call("DELETE", MAPS + "/one?propagationPolicy=Background&gracePeriodSeconds=0")[0] == 200
+    client.call("PATCH", MAPS + "/one", {"metadata": {"finalizers": None}}, **_under(MERGE))
+    assert client.call("PUT", MAPS + "/one", configmap("one"))[0] == 404
+
+
 def test_owners_are_merged_by_uid(client, maps):
     client.call("POST", MAPS, configmap("one", t="1"))
     for uid in ("1", "2"):

@@ -165,3 +165,12 @@ def test_columns_and_what_rows_carry():
     assert (
         tables.table("configmaps", [obj], NOW, include="None", version="7", columns=True)["rows"][0]["object"] is None
     )
+
+
+def test_services_and_accounts():
+    at = {"port": 443, "protocol": "TCP"}
+    spec = {"type": "ClusterIP", "clusterIP": "127.0.0.1", "ports": [at], "selector": {"a": "b"}}
+    wanted = ["x", "ClusterIP", "127.0.0.1", "<none>", "443/TCP", "90s", "a=b"]
+    assert rows("services", {"metadata": meta(), "spec": spec}) == wanted
+    assert rows("services", {"metadata": meta()})[4:] == ["<none>", "90s", "<none>"]
+    assert rows("serviceaccounts", {"metadata": meta()}) == ["x", 0, "90s"]

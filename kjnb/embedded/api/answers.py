@@ -115,10 +115,10 @@ def too_large(limit: int) -> Refused:
     return Refused(failure(413, "RequestEntityTooLarge", words))
 
 
-def unsupported_media_type(given: str, known: list[str]) -> Refused:
+def unsupported_media_type(given: str, known: list[str], hint: str = "") -> Refused:
     """415: a body of a kind that the server does not read."""
     words = f"the body of the request was in an unknown format - {given}; accepted media types include: "
-    words += ", ".join(known)
+    words += ", ".join(known) + (f" ({hint})" if hint else "")
     return Refused(failure(415, "UnsupportedMediaType", words))
 
 

@@ -35,6 +35,7 @@ from kjnb.embedded.api.verbs import PATCHES, Api, Written
 
 Object = dict[str, Any]
 JSON = "application/json"
+NO_APPLY = "server-side apply is not served here: use client-side apply, or one of these patches"
 COMPRESSED_FROM = 128 * 1024
 POSTED = tuple(eviction.KINDS)
 UNSERVED = {
@@ -224,11 +225,14 @@ class Handler(tornado.web.RequestHandler):
         options = self.asking.options("PatchOptions")
         how = PATCHES.get(self.asking.content_type)
         if how is None:
-            raise answers.unsupported_media_type(self.asking.content_type, list(PATCHES))
+            hint = NO_APPLY if "apply-patch" in self.asking.content_type else ""
+            raise answers.unsupported_media_type(self.asking.content_type, list(PATCHES), hint)
         if self.asking.given("force") is not None:
             error = answers.FieldError("force", "FieldValueForbidden", "may not be specified for non-apply patch")
             raise answers.invalid("PatchOptions", "meta.k8s.io", "", [error])
         body = bodies.decoded(self.asking.raw(), resource.kind)
+        if how != "json":
+            options = options._replace(twice=tuple(bodies.twice(self.asking.raw())))
         written = self.context.api.patch(
             resource, route.namespace, str(route.name), route.subresource, how, body, options
         )

@@ -223,6 +223,22 @@ def secret_row(secret: Object, now: datetime) -> list[Any]:
     return [_name(secret), secret.get("type", ""), len(secret.get("data") or {}), _age(secret, now)]
 
 
+def service_row(service: Object, now: datetime) -> list[Any]:
+    """Name, type, address, no outer address, ports, age; wide: selector."""
+    spec = service.get("spec") or {}
+    ports = ",".join(f"{port['port']}/{port.get('protocol', 'TCP')}" for port in spec.get("ports") or [])
+    selector = ",".join(f"{key}={value}" for key, value in sorted((spec.get("selector") or {}).items()))
+    return [
+        _name(service), spec.get("type", ""), spec.get("clusterIP", ""), NONE, ports or NONE, _age(service, now),
+        selector or NONE,
+    ]  # fmt: skip
+
+
+def account_row(account: Object, now: datetime) -> list[Any]:
+    """Name, number of secrets, age."""
+    return [_name(account), len(account.get("secrets") or []), _age(account, now)]
+
+
 # name, type, shown only when wide
 Columns = list[tuple[str, str, bool]]
 
@@ -244,6 +260,8 @@ PRINTED: dict[str, tuple[Columns, Row]] = {
     "nodes": (_columns("Name Status Roles Age Version"), node_row),
     "namespaces": (_columns("Name Status Age"), namespace_row),
     "configmaps": (_columns("Name #Data Age"), configmap_row),
+    "services": (_columns("Name Type Cluster-IP External-IP Port(s) Age +Selector"), service_row),
+    "serviceaccounts": (_columns("Name #Secrets Age"), account_row),
     "secrets": (_columns("Name Type #Data Age"), secret_row),
 }  # fmt: skip
 PLAIN: tuple[Columns, Row] = (_columns("Name Age"), plain_row)

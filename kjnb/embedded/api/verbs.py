@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kjnb.embedded.api import answers, deletion, namespaces, paging, patches, schema, selectors, strategy
+from kjnb.embedded.api import answers, caveats, deletion, namespaces, paging, patches, schema, selectors, strategy
 from kjnb.embedded.api.list_options import ListOptions
 from kjnb.embedded.api.resources import Resource
 from kjnb.embedded.api.timestamps import stamp
@@ -97,6 +97,7 @@ class Api:
             meta["name"] = strategy.generated_name(meta["generateName"], random.SystemRandom().choice)
         obj = strategy.new_object(resource, {**obj, "metadata": meta}, self.new_uid())
         self._check(resource, obj, resource.check(obj))
+        warnings = [*warnings, *caveats.of_new(resource.plural, obj)]
         obj = strategy.labelled(resource, obj)
         if resource.namespaced:
             home = self.store.get("namespaces", None, namespace or "")
@@ -168,6 +169,7 @@ class Api:
             raise answers.conflict(resource.plural, resource.group, old["metadata"]["name"])
         new = strategy.new_state(resource, obj, old, subresource)
         self._check(resource, new, checks(resource, subresource)(new, old))
+        warnings = [*warnings, *caveats.of_update(resource.plural, new, old)]
         if options.dry_run:
             return Written(new, warnings)
         try:
