@@ -18,7 +18,7 @@ from typing import Any
 from kjnb.embedded.api.discovery import KUBERNETES
 from kjnb.embedded.api.timestamps import seconds, stamp
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.node import capacity, images, lifecycle, pod_env, refresh, termination, wire
+from kjnb.embedded.node import capacity, disk_use, images, lifecycle, pod_env, refresh, termination, wire
 from kjnb.embedded.node.guests import Guests
 from kjnb.embedded.node.handlers import Handlers
 from kjnb.embedded.node.lifecycle import PodLife
@@ -36,6 +36,7 @@ from kjnb.embedded.store import Event, Store
 
 Object = dict[str, Any]
 There = dict[str, wire.Started | wire.Exited]  # what the supervisor has, by process id
+EVICTION_GRACE = 1.0  # seconds
 TRY_AGAIN = 2.0  # seconds until a container that could not be made is tried again
 DEADLINE = "Pod was active on the node longer than the specified deadline"
 OVER = ("Succeeded", "Failed")
@@ -56,6 +57,7 @@ class Kubelet:
         python: str = sys.executable,
         fork: bool | None = None,
         settings: Path | None = None,
+        look_every: float = disk_use.LOOK_EVERY,
     ) -> None:
         self.store = store
         self.node_name = node_name
@@ -63,10 +65,11 @@ class Kubelet:
         self.logs = LogFolder(state / "logs")
         self.supervision = supervision or Supervision(state)
         self.lives: dict[str, PodLife] = {}
-        self.capacity = capacity.read()
+        self.capacity = capacity.read(disk=state)
         self._clock = clock
         self._backoff_base = backoff_base
         self._python = python
+        self._look_every = look_every
         forks = sys.platform == "linux" and not os.environ.get("KJNB_EXEC_PODS") if fork is None else fork
         said = Settings(settings or state / "cluster.toml")
         self.orders = Orders(store, state, self.logs, self.capacity, forks, said)
@@ -107,6 +110,8 @@ class Kubelet:
                 group.create_task(self.writer.acknowledge())
                 for shown in refresh.KINDS:
                     group.create_task(refresh.follow(self.store, shown, since, self._pods, self.orders.refresh))
+                watch = disk_use.follow(self._pods, self.state / "pods", self.logs.root, self._evict, self._look_every)
+                group.create_task(watch)
         finally:
             self.timers.cancel_all()
 
@@ -190,6 +195,15 @@ class Kubelet:
         life.known.reason, life.known.message = "DeadlineExceeded", DEADLINE
         self.events.record(life, "Normal", "DeadlineExceeded", DEADLINE)
         self._stop(life, self._grace(life))
+
+    def _evict(self, uid: str, why: str) -> None:
+        """It has written more than it may."""
+        life = self.lives.get(uid)
+        if life is None or life.known.over or life.known.reason:
+            return
+        life.known.reason, life.known.message = "Evicted", why
+        self.events.record(life, "Warning", "Evicted", why)
+        self._stop(life, EVICTION_GRACE)
 
     def _stop(self, life: PodLife, grace: float) -> None:
         """Let what runs end, within the grace period."""

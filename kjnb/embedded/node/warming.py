@@ -43,7 +43,7 @@ def warm() -> list[str]:
     with contextlib.suppress(Exception):
         rehearse()
     if "tempfile" in sys.modules:
-        sys.modules["tempfile"].tempdir = None  # found by warming up; each child has a TMPDIR of its own
+        vars(sys.modules["tempfile"])["tempdir"] = None  # found by warming up; each child has a TMPDIR of its own
     gc.collect()
     fill_small_gaps()
     fill_large_gaps()
