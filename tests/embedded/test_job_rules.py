@@ -6,7 +6,7 @@ import pytest
 
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.controllers.backoff import Record
-from kjnb.embedded.controllers.job_controller import Plan, sync
+from kjnb.embedded.controllers.job_controller import Plan, sync, without_pods
 from kjnb.embedded.controllers.job_pods import FAILURES, IGNORED, index_of
 from tests.embedded.job_words import NOW, job, numbered, pods
 
@@ -302,6 +302,16 @@ def test_of_two_pods_of_one_index_the_better_one_stays():
     words = "0:Pending/uid=young 0:Running/uid=running 0:Running/ready=9/uid=ready 0:Running/ready=50/uid=longer"
     done = plan(job(3, 3, status=STARTED), words)
     assert sorted(names(done.delete)) == ["ready", "running", "young"]
+
+
+def test_pods_that_cannot_be_made_are_not_active():
+    full = plan(job(5, 3, status=STARTED), "0:Running/ready")
+    less = without_pods(full, 4)
+    assert (less.create, less.status["active"], less.events, less.requeue_after) == ((), 1, (), 4)
+    assert full.status["active"] == 3
+    none = without_pods(plan(job(5, 3, activeDeadlineSeconds=2)), 4)
+    assert "active" not in none.status
+    assert none.requeue_after == 2
 
 
 def test_a_condition_that_says_something_else_is_said_anew():

@@ -5,7 +5,7 @@ One clock a Job, reset by a success; or, with backoffLimitPerIndex, one an index
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import NamedTuple
 
 from kjnb.embedded.api.timestamps import seconds
@@ -55,8 +55,10 @@ def _ended(status: Object) -> str:
     return (status.get("state", {}).get("terminated") or {}).get("finishedAt") or ""
 
 
-def after(record: Record, succeeded: Iterable[Object], failed: Iterable[Object]) -> Record:
+def after(record: Record, succeeded: Collection[Object], failed: Collection[Object]) -> Record:
     """The record once these pods have ended, too; a failure in the second of a success came before it."""
+    if not failed:
+        return Record() if succeeded else record
     ends = [(finished_at(pod), True) for pod in succeeded] + [(finished_at(pod), False) for pod in failed]
     for end, good in sorted(ends):
         record = Record() if good else Record(record.failures + 1, end)
