@@ -17,6 +17,7 @@ import pickle
 import platform
 import random
 import signal
+import struct
 import sys
 import tempfile
 import time
@@ -98,12 +99,12 @@ def read_part(layout: Layout, index: int, *, trust: bool = True) -> Any:
     """The rows of one index as `df.iloc[…]` gives them; maps only its own bytes, copied when written to."""
     import pyarrow as pa
 
-    with open(layout.offsets, "rb") as file:
+    with open(layout.place("offsets"), "rb", 0) as file:
         _, completions, _, prefix, size, _ = _entry(file.fileno(), 0)
         if not 0 <= index < completions:
             raise TornError(f"index {index} of a run with {completions} parts")
         row, rows, start, length, other, other_length = _entry(file.fileno(), index + 1)
-    with open(layout.parts, "rb") as file:
+    with open(layout.place("parts"), "rb", 0) as file:
         if os.fstat(file.fileno()).st_size < size:
             raise TornError(f"{layout.parts} is shorter than it was written")
         schema = pa.ipc.read_schema(pa.py_buffer(os.pread(file.fileno(), prefix, 0)))
@@ -122,7 +123,7 @@ def _entry(descriptor: int, number: int) -> tuple[int, ...]:
     content = os.pread(descriptor, ENTRY, number * ENTRY)
     if len(content) != ENTRY:
         raise TornError("parts/offsets.bin is shorter than it was written")
-    return tuple(int.from_bytes(content[n : n + 8], "little") for n in range(0, ENTRY, 8))
+    return struct.unpack("<6Q", content)
 
 
 def _span(path: Path, start: int, length: int) -> bytes:
@@ -193,28 +194,37 @@ def version(library: str) -> str:
 def prepare(layout: Layout, about: Mapping[str, Any]) -> None:
     """Paths, files and lines as the task finds them in the notebook."""
     check_versions(about["versions"])
-    sys.path[0:1] = [str(layout.src)] if _is_stage(sys.path[:1], layout) else [str(layout.src), *sys.path[:1]]
+    src = layout.place("src")
+    sys.path[0:1] = [src] if _is_stage(sys.path[:1], layout) else [src, *sys.path[:1]]
     if about["versions"].get("cloudpickle") != version("cloudpickle"):
         for name in [name for name in sys.modules if name.partition(".")[0] == "cloudpickle"]:
             del sys.modules[name]
-        sys.path.insert(1, str(layout.lib))
+        sys.path.insert(1, layout.place("lib"))
     fill_linecache(about["sources"])
     if not os.access(".", os.W_OK):
         os.chdir(tempfile.mkdtemp())
     sys.path.append(os.getcwd())
-    for name in os.listdir(layout.files) if layout.files.is_dir() else ():
+    for name in _names(layout.place("files")):
         with contextlib.suppress(FileExistsError):
-            os.symlink(layout.files / name, name)
+            os.symlink(f"{layout.place('files')}/{name}", name)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def _is_stage(first: list[str], layout: Layout) -> bool:
-    return bool(first) and os.path.realpath(first[0]) == os.path.realpath(layout.root)
+    return bool(first) and (first[0] == layout.folder or os.path.realpath(first[0]) == os.path.realpath(layout.folder))
 
 
 def load_task(layout: Layout) -> dict[str, Any]:
     """The task, or UnloadableError with what is missing here."""
     try:
-        task: dict[str, Any] = pickle.loads(layout.task.read_bytes())
+        with open(layout.place("task"), "rb") as file:
+            task: dict[str, Any] = pickle.load(file)
     except ImportError as error:
         raise UnloadableError(f"the task needs {error.name or error}, which this pod's image cannot import") from error
     return task
@@ -258,14 +268,14 @@ def write_account(layout: Layout, attempt: Attempt, outcome: str, code: int, **m
         "versions": {"python": platform.python_version()}
         | {name: str(getattr(module, "__version__", "")) for name, module in loaded.items() if module},
     }
-    path = layout.account(attempt.index, attempt.uid)
-    beside = path.with_name(f".{path.name}")
+    name = f"{attempt.index:05d}-{attempt.uid}.json"
+    beside = f"{layout.place('attempts')}/.{name}"
     try:
         write(beside, json.dumps(account).encode(errors="replace"))
-        os.replace(beside, path)
+        os.replace(beside, f"{layout.place('attempts')}/{name}")
     except OSError as error:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            os.unlink(beside)
         print(f"the account of this attempt could not be written: {error}", file=sys.stderr)  # noqa: T201
 
 
@@ -297,7 +307,8 @@ def main(root: str, environ: Mapping[str, str] = os.environ) -> int:
         try:
             if read_commit(layout, attempt.index) is not None:
                 return _end(layout, attempt, "superseded", SUCCEEDED)
-            about = json.loads(layout.about.read_bytes())
+            with open(layout.place("about"), "rb") as file:
+                about = json.loads(file.read())
             prepare(layout, about)
             task = load_task(layout)
         except Exception as error:  # noqa: BLE001 - the entrance
@@ -337,7 +348,7 @@ def _end(layout: Layout, attempt: Attempt, outcome: str, code: int, rows: int | 
 def _failed(
     layout: Layout, attempt: Attempt, error: BaseException, code: int, sources: Mapping[str, str], rows: Any = None
 ) -> int:
-    about = mishap().describe(error, sources, str(layout.src), (__file__, codec.__file__))
+    about = mishap().describe(error, sources, layout.place("src"), (__file__, codec.__file__))
     sys.stdout.flush()
     print(about["traceback"], end="", file=sys.stderr, flush=True)  # noqa: T201 - the log's tail
     write_account(layout, attempt, "failed", code, error=about, rows=rows)

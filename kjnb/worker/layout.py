@@ -22,29 +22,65 @@ class TornError(Exception):
     """A file of the stage is shorter or other than what was written."""
 
 
+PLACES = {
+    "root": "",
+    "task": "task.pkl",
+    "about": "task.json",
+    "run": "run.json",
+    "worker": "worker.py",
+    "lib": "lib",
+    "modules": "lib/kjnb_worker",
+    "src": "src",
+    "files": "files",
+    "parts": "parts/parts.arrow",
+    "pickled": "parts/pickled.bin",
+    "offsets": "parts/offsets.bin",
+    "table": "parts/table.arrow",
+    "digest": "parts/digest",
+    "results": "results",
+    "commits": "commits",
+    "attempts": "attempts",
+    "records": "record",
+    "logs": "logs",
+}
+
+
 class Layout:
-    """Every name in a stage."""
+    """Every name in a stage: as a path, or by `place` as text, which costs a pod less."""
+
+    root: Path
+    task: Path
+    about: Path
+    run: Path
+    worker: Path
+    lib: Path
+    modules: Path
+    src: Path
+    files: Path
+    parts: Path
+    pickled: Path
+    offsets: Path
+    table: Path
+    digest: Path
+    results: Path
+    commits: Path
+    attempts: Path
+    records: Path
+    logs: Path
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
-        self.task = self.root / "task.pkl"
-        self.about = self.root / "task.json"
-        self.run = self.root / "run.json"
-        self.worker = self.root / "worker.py"
-        self.lib = self.root / "lib"
-        self.modules = self.lib / "kjnb_worker"
-        self.src = self.root / "src"
-        self.files = self.root / "files"
-        self.parts = self.root / "parts" / "parts.arrow"
-        self.pickled = self.root / "parts" / "pickled.bin"
-        self.offsets = self.root / "parts" / "offsets.bin"
-        self.table = self.root / "parts" / "table.arrow"
-        self.digest = self.root / "parts" / "digest"
-        self.results = self.root / "results"
-        self.commits = self.root / "commits"
-        self.attempts = self.root / "attempts"
-        self.records = self.root / "record"
-        self.logs = self.root / "logs"
+        self.folder = os.fspath(root)
+
+    def __getattr__(self, name: str) -> Path:
+        if name not in PLACES:
+            raise AttributeError(name)
+        path = Path(self.folder, PLACES[name])
+        setattr(self, name, path)
+        return path
+
+    def place(self, name: str) -> str:
+        """The same as text."""
+        return f"{self.folder}/{PLACES[name]}"
 
     def result(self, index: int, attempt: str, kind: str) -> Path:
         """An attempt's own result."""
@@ -83,30 +119,41 @@ def checksum(content: Any) -> str:
 
 def commit(layout: Layout, index: int, attempt: str, kind: str, content: Any) -> bool:
     """Write a result and claim its index; False if another attempt has it already."""
-    path = layout.result(index, attempt, kind)
-    claim = path.with_suffix(".claim")
-    about = {"result": path.name, "kind": kind, "attempt": attempt, "length": len(content)}
+    name = f"{index:05d}-{attempt}.{kind}"
+    path = f"{layout.place('results')}/{name}"
+    claim = f"{layout.place('results')}/{index:05d}-{attempt}.claim"
+    about = {"result": name, "kind": kind, "attempt": attempt, "length": len(content), "checksum": checksum(content)}
     try:
         write(path, content)
-        write(claim, json.dumps(about | {"checksum": checksum(content)}).encode())
-        won = link(claim, layout.commit(index))
+        write(claim, json.dumps(about).encode())
+        won = link(claim, f"{layout.place('commits')}/{index:05d}")
     except BaseException:
-        path.unlink(missing_ok=True)
+        remove(path)
         raise
     finally:
-        claim.unlink(missing_ok=True)
+        remove(claim)
     if not won:
-        path.unlink(missing_ok=True)
+        remove(path)
     return won
 
 
-def write(path: Path, content: Any) -> None:
+def write(path: str, content: Any) -> None:
     """Write a file that nobody reads before it is whole."""
-    with open(path, "wb") as file:
-        file.write(content)
+    with open(path, "wb", 0) as file:
+        written = file.write(content)
+        while written < len(content):  # a disk that fills up says so at the next write
+            written += file.write(memoryview(content)[written:])
 
 
-def link(claim: Path, path: Path) -> bool:
+def remove(path: str) -> None:
+    """Remove a file that may not be there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def link(claim: str, path: str) -> bool:
     """Claim a path for a finished file; False if it is another's."""
     try:
         os.link(claim, path)
@@ -118,7 +165,8 @@ def link(claim: Path, path: Path) -> bool:
 def read_commit(layout: Layout, index: int) -> dict[str, Any] | None:
     """The winner's claim on an index, if there is one."""
     try:
-        content = layout.commit(index).read_bytes()
+        with open(f"{layout.place('commits')}/{index:05d}", "rb", 0) as file:
+            content = file.read()
     except FileNotFoundError:
         return None
     try:

@@ -46,6 +46,7 @@ SIGNAL = getattr(signal.signal, "__wrapped__", signal.signal)  # without the enu
 DESCRIPTORS = os.sysconf("SC_OPEN_MAX")
 SCRIPT_LIMIT = 100_000  # bytes of a script that is compiled here
 SCRIPTS = 8
+TOGETHER = 8  # requests taken at once
 
 
 def start_time(pid: int | str = "self") -> int:
@@ -120,16 +121,29 @@ class Zygote:
                 os.read(self.wake, 4096)
             self.reap()
             if self.channel.fileno() in ready:
-                data = self.channel.recv(REQUEST_LIMIT + 1)
-                if not data:
-                    os._exit(0)  # the supervisor has gone, and what it could not adopt is not ours to run
-                request = self.fork(json.loads(data))
-                if request:
-                    return request
+                for asked in self.requests():
+                    request = self.fork(asked)
+                    if request:
+                        return request
+                    self.reap()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What is asked for by now, prepared before the first fork: after it each page costs anew to write to."""
+        found: list[dict[str, Any]] = []
+        while len(found) < TOGETHER:
+            try:
+                data = self.channel.recv(REQUEST_LIMIT + 1, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            if not data and not found:
+                os._exit(0)  # the supervisor has gone, and what it could not adopt is not ours to run
+            if not data:
+                break
+            found.append(self.prepared(json.loads(data)))
+        return found
 
     def fork(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """Fork; the child returns its request once it has become the pod, the parent returns None."""
-        self.prepare(request)
         try:
             pid = os.fork()
         except OSError as error:
@@ -142,21 +156,20 @@ class Zygote:
         self.become(request)
         return request
 
-    def prepare(self, request: dict[str, Any]) -> None:
-        """Find out here what costs a child more: how its environment differs, and its script, compiled."""
+    def prepared(self, request: dict[str, Any]) -> dict[str, Any]:
+        """With what costs a child more to find out: how its environment differs, and its script, compiled."""
         env, own = request["env"], self.environment
         request["unset"] = [name for name in own if name not in env]
         request["set"] = [(name, value) for name, value in env.items() if own.get(name) != value]
         script = os.path.join(request["cwd"], request["argv"][1])
-        request["code"] = self.compile(script)
+        source, real = read_script(script)
+        request["code"] = None if source is None else self.compile(source, script)
         request["name"] = json.dumps(request["id"]).encode()
-        request["folder"] = os.path.dirname(os.path.realpath(script))
+        request["folder"] = os.path.dirname(real)
+        return request
 
-    def compile(self, path: str) -> types.CodeType | None:
+    def compile(self, source: bytes, path: str) -> types.CodeType | None:
         """A script as it is now, compiled and not run; None where the pod has to do it, and to show what is wrong."""
-        source = read_script(path)
-        if source is None:
-            return None
         known = self.compiled.pop(path, None)
         if known is None or known[0] != source:
             known = source, compiled(source, path)
@@ -202,19 +215,20 @@ class Zygote:
             self.channel.send(message)
 
 
-def read_script(path: str) -> bytes | None:
-    """A script's source; None if it cannot be read, is long, or is no plain file."""
+def read_script(path: str) -> tuple[bytes | None, str]:
+    """A script's source, None if it cannot be read or is long; and where it really lies."""
     try:
         script = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
-        return None
+        return None, path
     try:
+        real = os.readlink(f"/proc/self/fd/{script}")
         source = os.read(script, SCRIPT_LIMIT)
     except OSError:
-        return None
+        return None, os.path.realpath(path)
     finally:
         os.close(script)
-    return source if len(source) < SCRIPT_LIMIT else None
+    return source if len(source) < SCRIPT_LIMIT else None, real
 
 
 def compiled(source: bytes, path: str) -> types.CodeType | None:
