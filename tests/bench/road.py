@@ -18,9 +18,8 @@ import sys
 import tempfile
 import time
 
-from kjnb.embedded import status
-from kjnb.embedded.node.processes import children
 from tests.bench import peers
+from tests.bench.spent import Spent
 
 HERE = pathlib.Path(__file__).parent
 
@@ -64,34 +63,6 @@ def throughput(frame, cluster, indexes: int) -> tuple[float, float]:
     result = run.result()
     assert int(result["rows"].sum()) == len(frame)
     return time.perf_counter() - begun, launched
-
-
-class Spent:
-    """CPU time of the cluster's processes and of this one since this object was made."""
-
-    def __init__(self) -> None:
-        said = status()
-        supervisor = int((pathlib.Path(said["folder"]) / "supervisor.lock").read_text())
-        self.pids = {"server": [said["pid"]], "supervisor": [supervisor], "zygote": children(supervisor)}
-        self.begun = self._now()
-
-    def _now(self) -> dict[str, float]:
-        """Seconds; a forked pod's are its zygote's children's."""
-        own = os.times()
-        spent = {name: sum(cpu(pid)[0] for pid in pids) for name, pids in self.pids.items()}
-        return spent | {"pods": sum(cpu(pid)[1] for pid in self.pids["zygote"]), "client": own.user + own.system}
-
-    def text(self, indexes: int) -> str:
-        """Milliseconds an index."""
-        each = {name: 1000 * (now - self.begun[name]) / indexes for name, now in self._now().items()}
-        return f"{sum(each.values()):.1f} ms ({', '.join(f'{name} {spent:.1f}' for name, spent in each.items())})"
-
-
-def cpu(pid: int) -> tuple[float, float]:
-    """CPU seconds of a process, and of its children that ended."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    user, system, children_user, children_system = (int(n) / os.sysconf("SC_CLK_TCK") for n in fields[11:15])
-    return user + system, children_user + children_system
 
 
 def peer(python: str, engine: str, indexes: int, rows: int) -> float:
