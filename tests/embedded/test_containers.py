@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kjnb.embedded.log_times import LogTimes
 from kjnb.embedded.node import bubblewrap
 from tests.embedded.node import Node, node, terminated
 
@@ -258,6 +259,48 @@ def test_a_container_restarts_by_its_own_rules(tmp_path: Path) -> None:
         one = pod["status"]["containerStatuses"][0]
         assert (one["restartCount"], one["state"]["terminated"]["exitCode"]) == (1, 1)
         assert one["lastState"]["terminated"]["exitCode"] == 42
+
+    run(tmp_path, scenario)
+
+
+def test_one_container_may_start_its_whole_pod_anew(tmp_path: Path) -> None:
+    async def scenario(here: Node) -> None:
+        codes = {"operator": "In", "values": [88]}
+        rule = {
+            "restartPolicy": "Never",
+            "restartPolicyRules": [{"action": "RestartAllContainers", "exitCodes": codes}],
+        }
+        spec = {
+            "initContainers": [container("prepare", 'echo x >> "$HOME/prepared"')],
+            "containers": [
+                container("main", '[ $(wc -l < "$HOME/prepared") = 2 ] || exit 88', **rule),
+                container("other", '[ $(wc -l < "$HOME/prepared") = 2 ] || exec sleep 300'),
+            ],
+            "terminationGracePeriodSeconds": 1,
+        }
+        pod = await here.ran(here.pod(spec=spec))
+        assert pod["status"]["phase"] == "Succeeded"
+        every = [*pod["status"]["initContainerStatuses"], *pod["status"]["containerStatuses"]]
+        assert [one["restartCount"] for one in every] == [1, 1, 1]
+
+    run(tmp_path, scenario)
+
+
+def test_times_of_lines_are_when_they_were_printed(tmp_path: Path) -> None:
+    async def scenario(here: Node) -> None:
+        pod = shell(here, 'echo one; until test -e "$HOME/go"; do sleep 0.05; done; echo two; sleep 300')
+        await here.eventually(lambda: here.log(pod) == "one\n")
+        meta = pod["metadata"]
+        path = here.kubelet.log_file("default", meta["name"], meta["uid"], "worker")
+        assert path
+        await here.eventually(lambda: path.with_suffix(".times").exists())
+        first = path.stat().st_mtime
+        (here.state / "pods" / meta["uid"] / "go").touch()
+        await here.eventually(lambda: here.log(pod) == "one\ntwo\n")
+        times = LogTimes(path)
+        times.refresh()
+        assert times.of(0, 0.0) == first
+        assert times.of(4, path.stat().st_mtime) > first
 
     run(tmp_path, scenario)
 

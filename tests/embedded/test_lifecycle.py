@@ -335,6 +335,55 @@ def test_a_container_has_a_restart_policy_of_its_own():
     assert shown(life)["phase"] == "Failed"
 
 
+def test_one_container_may_start_all_anew():
+    codes = {"operator": "In", "values": [88]}
+    rule = {"restartPolicy": "Never", "restartPolicyRules": [{"action": "RestartAllContainers", "exitCodes": codes}]}
+    life = begun("a", "b", init=("first", "beside"), sidecars=("beside",), more={"a": rule})
+    start(life, "first")
+    end(life, "first")
+    for name in ("beside", "a", "b"):
+        start(life, name)
+    assert end(life, "a", 88) is None
+    assert conditions(life)["AllContainersRestarting"] == "True"
+    assert shown(life)["phase"] == "Running"
+    assert to_start(life) == []
+    assert to_stop(life) == ["beside", "b"]
+    again = lifecycle.begin({**life.obj, "status": shown(life)}, LATER)
+    assert to_stop(again) == ["beside", "b"]
+    end(life, "b", 137)
+    assert not lifecycle.settle(life)
+    assert end(life, "beside", 137) is None
+    assert not lifecycle.settle(life)
+    assert to_start(life) == ["first"]
+    assert shown(life)["phase"] == "Running"
+    assert conditions(life)["AllContainersRestarting"] == "False"
+    assert conditions(life)["Initialized"] == "False"
+    assert shown(life)["containerStatuses"][0]["state"] == {"waiting": {"reason": "PodInitializing"}}
+    start(life, "first")
+    end(life, "first")
+    for name in ("beside", "a", "b"):
+        assert name in to_start(life)
+        start(life, name)
+    end(life, "a"), end(life, "b"), end(life, "beside")
+    assert lifecycle.settle(life)
+    assert shown(life)["phase"] == "Succeeded"
+    assert [one["restartCount"] for one in shown(life)["containerStatuses"]] == [1, 1]
+
+
+def test_a_pod_that_is_stopped_while_it_starts_anew_is_over():
+    codes = {"operator": "In", "values": [88]}
+    rule = {"restartPolicy": "Never", "restartPolicyRules": [{"action": "RestartAllContainers", "exitCodes": codes}]}
+    life = begun("a", "b", more={"a": rule})
+    start(life, "a"), start(life, "b")
+    end(life, "a", 88)
+    lifecycle.stop(life, 1.0)
+    assert to_stop(life) == ["b"]
+    assert end(life, "b", 88) is None
+    assert lifecycle.settle(life)
+    assert to_start(life) == []
+    assert shown(life)["phase"] == "Failed"
+
+
 def test_an_end_that_nobody_timed_and_one_with_a_message():
     told = {"code": 137, "reason": "OOMKilled", "message": "too much"}
     assert lifecycle.termination(told, None, LATER, "x") == {

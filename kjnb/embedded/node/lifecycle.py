@@ -7,7 +7,7 @@ from typing import Any
 
 from kjnb.embedded.api.timestamps import seconds
 from kjnb.embedded.node import restarts
-from kjnb.embedded.node.pod_status import CREATING, INITIALIZING, Container, Known
+from kjnb.embedded.node.pod_status import CREATING, INITIALIZING, RESTARTING, Container, Known
 
 Object = dict[str, Any]
 LOST = "ContainerStatusUnknown"
@@ -65,13 +65,19 @@ def begin(obj: Object, now: str) -> PodLife:
         one["name"]: one for key in ("initContainerStatuses", "containerStatuses") for one in status.get(key) or ()
     }
     life = PodLife(obj, Known(status.get("startTime") or now))
+    told = {one["type"]: one["status"] == "True" for one in status.get("conditions") or ()}
+    life.known.restarting = told.get(RESTARTING)
     for init, key in ((True, "initContainers"), (False, "containers")):
         for wanted in obj["spec"].get(key) or ():
             container = Container(wanted, init)
-            container.state = INITIALIZING if obj["spec"].get("initContainers") and not init else CREATING
+            container.state = _first_state(obj, init)
             _recall(life, container, shown.get(wanted["name"]) or {})
             life.containers.append(container)
     return life
+
+
+def _first_state(obj: Object, init: bool) -> Object:
+    return INITIALIZING if obj["spec"].get("initContainers") and not init else CREATING
 
 
 def _recall(life: PodLife, container: Container, shown: Object) -> None:
@@ -101,7 +107,9 @@ def number_of(process: str) -> int:
 
 def to_start(life: PodLife) -> list[Container]:
     """The containers to start now: init containers one after the other, sidecars beside them, then all others."""
-    if life.stopping or life.known.over or is_done(life):
+    if life.known.restarting and not life.stopping and not life.alive():
+        _begin_anew(life)
+    if life.stopping or life.known.over or life.known.restarting or is_done(life):
         return []
     found = []
     begun = any(one.begun for one in life.containers if not one.init)
@@ -112,6 +120,16 @@ def to_start(life: PodLife) -> list[Container]:
             if not container.complete and not begun:
                 return found
     return found + [one for one in life.containers if not one.init and _is_free(life, one)]
+
+
+def _begin_anew(life: PodLife) -> None:
+    """Everything of it has ended: let it start from its first container, with its folders as they are."""
+    life.known.restarting, life.stop_by = False, 0.0
+    life.told.clear()
+    life.waiting.clear()
+    for container in life.containers:
+        container.state = _first_state(life.obj, container.init)
+        container.again, container.anew = False, bool(container.ended)
 
 
 def _is_free(life: PodLife, container: Container) -> bool:
@@ -127,6 +145,8 @@ def is_done(life: PodLife) -> bool:
 
 def to_stop(life: PodLife) -> list[Container]:
     """The containers to ask now: first all but sidecars, and those one after the other, the last first."""
+    if life.known.restarting and not life.stopping:
+        return [one for one in life.alive() if one.id not in life.told]
     if not life.stopping and not is_done(life):
         return []
     alive = life.alive()
@@ -140,7 +160,7 @@ def started(life: PodLife, container: Container, at: str) -> None:
     life.known.unmounted = False
     container.state = {"running": {"startedAt": at}}
     container.restarts = number_of(container.id)
-    container.again = container.condemned = container.ready = container.started = False
+    container.again = container.condemned = container.ready = container.started = container.anew = False
 
 
 def ended(life: PodLife, container: Container, terminated: Object, base: float) -> float | None:
@@ -150,6 +170,10 @@ def ended(life: PodLife, container: Container, terminated: Object, base: float) 
     container.before, container.ended = container.ended, terminated
     container.state = {"terminated": terminated}
     container.started = container.ready = False
+    if not life.stopping and restarts.restarts_all(container.spec, int(terminated["exitCode"])):
+        life.known.restarting = True
+    if life.known.restarting and not life.stopping:
+        return None
     container.again = not life.stopping and _is_to_restart(life, container, int(terminated["exitCode"]))
     if not container.again or (container.sidecar and is_done(life)):
         container.again = False
@@ -184,7 +208,7 @@ def settle(life: PodLife) -> bool:
     """Whether nothing of the pod runs or will run again; noted in what is known of it."""
     if life.alive():
         return False
-    life.known.over = life.stopping or is_done(life)
+    life.known.over = life.stopping or (is_done(life) and not life.known.restarting)
     return life.known.over
 
 

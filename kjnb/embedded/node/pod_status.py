@@ -12,6 +12,7 @@ Truth = tuple[bool, str, str]  # whether a condition holds; the reason and the m
 HOST = "127.0.0.1"
 CREATING: Object = {"waiting": {"reason": "ContainerCreating"}}
 INITIALIZING: Object = {"waiting": {"reason": "PodInitializing"}}
+RESTARTING = "AllContainersRestarting"
 KEPT = ("qosClass", "nominatedNodeName", "resize")  # what others write into a pod's status
 
 
@@ -27,6 +28,7 @@ class Container:
     restarts: int = 0
     id: str = ""  # of the process that was last asked for; "" before any
     again: bool = False  # it has ended, and is to start again
+    anew: bool = False  # its pod begins anew, as if none of its processes had been
     condemned: bool = False  # it was ended so that it may start again
     step: int = 0  # restarts since the back-off began
     started: bool = False  # its process runs, and its start is over: startup probe, hook
@@ -45,7 +47,7 @@ class Container:
     @property
     def begun(self) -> bool:
         """A process of it is or was there."""
-        return bool(self.ended) or "waiting" not in self.state
+        return (bool(self.ended) and not self.anew) or "waiting" not in self.state
 
     @property
     def pull_failed(self) -> bool:
@@ -70,7 +72,7 @@ class Container:
 
     def shown(self) -> Object:
         """As in containerStatuses."""
-        plain = self.init and not self.sidecar
+        plain, there = self.init and not self.sidecar, self.begun or self.anew
         shown = {
             "name": self.name,
             "state": self.state,
@@ -78,10 +80,10 @@ class Container:
             "ready": self.exit_code == 0 if plain else self.ready,
             "restartCount": self.restarts,
             "image": self.image,
-            "imageID": self.image if self.begun else "",
+            "imageID": self.image if there else "",
             "started": False if plain else self.started,
         }
-        return {**shown, **self._process()} if self.begun else shown
+        return {**shown, **self._process()} if there else shown
 
     def _process(self) -> Object:
         newest = self.ended.get("containerID") if not self.running else f"process://{self.id}"
@@ -99,6 +101,7 @@ class Known:
     over: bool = False  # nothing of it runs or will run again
     reason: str = ""
     message: str = ""
+    restarting: bool | None = None  # all its containers are to start anew; None if that never was
     unmounted: bool = False  # its volumes cannot be had, so there is nothing yet for its containers to be in
 
 
@@ -108,7 +111,7 @@ def phase(containers: list[Container], known: Known) -> str:
     if known.over:
         clean = all(one.exit_code == 0 for one in containers if not one.sidecar)
         return "Succeeded" if clean and not known.reason else "Failed"
-    return "Running" if all(one.begun for one in main) else "Pending"
+    return "Running" if all(one.begun or one.anew for one in main) else "Pending"
 
 
 def status(pod: Object, containers: list[Container], known: Known, now: str) -> Object:
@@ -121,6 +124,8 @@ def status(pod: Object, containers: list[Container], known: Known, now: str) -> 
         new["observedGeneration"] = generation
     new["phase"] = current
     truths = _truths(containers, known, current)
+    if known.restarting is not None:
+        truths[RESTARTING] = (known.restarting, "", "")
     truths["Ready"] = _past_gates(pod, truths["Ready"])
     new["conditions"] = _conditions(old.get("conditions") or [], truths, generation, now)
     if known.reason:

@@ -14,19 +14,30 @@ def is_sidecar(container: Object, init: bool) -> bool:
     return init and container.get("restartPolicy") == "Always"
 
 
+def restarts_all(container: Object, code: int) -> bool:
+    """Whether all containers of its pod start anew when it ends with that code."""
+    rule = _rule(container, code)
+    return rule is not None and rule.get("action") == "RestartAllContainers"
+
+
 def wanted(container: Object, init: bool, pod_policy: str, code: int, condemned: bool = False) -> bool:
     """Whether it starts again after that exit code; `condemned` if a probe ended it."""
     own = container.get("restartPolicy")
     if init and own != "Always" and code == 0:
         return False
-    if own:
-        for rule in container.get("restartPolicyRules") or ():
-            if rule.get("action") == "Restart" and _matches(rule.get("exitCodes") or {}, code):
-                return True
+    rule = _rule(container, code)
+    if rule is not None and rule.get("action") == "Restart":
+        return True
     policy = own or pod_policy
     if policy == "Never":
         return False
     return code != 0 or condemned or policy == "Always"
+
+
+def _rule(container: Object, code: int) -> Object | None:
+    """The first rule that speaks of that code; rules stand beside a policy of the container's own."""
+    rules = container.get("restartPolicyRules") if container.get("restartPolicy") else None
+    return next((rule for rule in rules or () if _matches(rule.get("exitCodes") or {}, code)), None)
 
 
 def _matches(codes: Object, code: int) -> bool:

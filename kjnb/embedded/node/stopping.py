@@ -60,7 +60,7 @@ class Stopping:
         """Let one container end within so many seconds."""
         life.told.add(container.id)
         self.probing.calm(container)
-        hook = (container.spec.get("lifecycle") or {}).get("preStop")
+        hook = None if life.known.restarting else (container.spec.get("lifecycle") or {}).get("preStop")
         if hook and grace and container.running:
             self.timers.run(f"{container.id}/stop", self._after_hook(life, container, hook, grace))
         else:

@@ -16,6 +16,7 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 RESTARTS = ("Always", "Never", "OnFailure")
+ACTIONS = ("Restart", "RestartAllContainers")
 STANDARD = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -86,11 +87,7 @@ def restarts(one: Object, field: str) -> list[FieldError]:
 def restart_rule(rule: Object, field: str) -> list[FieldError]:
     """Exit codes that a container is started again for."""
     codes = rule.get("exitCodes")
-    found = (
-        []
-        if rule.get("action") == "Restart"
-        else [unsupported(f"{field}.action", rule.get("action", ""), ("Restart",))]
-    )
+    found = [] if rule.get("action") in ACTIONS else [unsupported(f"{field}.action", rule.get("action", ""), ACTIONS)]
     if codes is None:
         return [*found, required(f"{field}.exitCodes", "must be specified")]
     if codes.get("operator") not in ("In", "NotIn"):
