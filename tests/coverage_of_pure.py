@@ -21,14 +21,21 @@ CONTROLLERS += [
 ]
 API = [
     "answers",
+    "bodies",
     "bounds",
+    "caveats",
+    "collections",
     "defaults",
     "discovery",
+    "list_options",
     "log_options",
+    "namespaces",
+    "newer_events",
     "paging",
     "patches",
     "protobuf",
     "quantity",
+    "representation",
     "resources",
     "reviews",
     "routes",
@@ -43,6 +50,7 @@ API += [
         f"validation/{name}"
         for name in ("core", "errors", "job", "job_status", "meta", "pod", "pod_object", "policies")
     ),
+    *(f"validation/{name}" for name in ("containers", "environment", "handlers", "placement", "security", "volumes")),
 ]
 NODE = ["image_names", "lifecycle", "pod_env", "pod_status", "probes", "restarts"]
 PURE = ["kjnb/model/*", "kjnb/view/*"]
