@@ -34,12 +34,12 @@ def write_private(path: Path, data: bytes) -> None:
     draft.replace(path)
 
 
-def ensure(folder: Path) -> Credentials:
+def ensure(folder: Path, days: int = DAYS) -> Credentials:
     """The credentials in the folder, made when they are not there: a server that comes back keeps its clients."""
     made = Credentials(folder / "server.crt", folder / "server.key", "")
     token = folder / "token"
     if not is_good(made.certificate, made.key):
-        certificate, key = self_signed()
+        certificate, key = self_signed(days)
         write_private(made.certificate, certificate)
         write_private(made.key, key)
     if not token.exists() or len(token.read_bytes()) < TOKEN_BYTES:
@@ -64,7 +64,7 @@ def is_good(certificate: Path, key: Path) -> bool:
     return lasts and private.public_key() == found.public_key()
 
 
-def self_signed() -> tuple[bytes, bytes]:
+def self_signed(days: int = DAYS) -> tuple[bytes, bytes]:
     """(certificate, key) for 127.0.0.1 and localhost, as PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -82,7 +82,7 @@ def self_signed() -> tuple[bytes, bytes]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=DAYS))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(hosts, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

@@ -156,7 +156,7 @@ def check(ran: pathlib.Path, history: pathlib.Path) -> None:
 
 
 def test_the_pods_of_a_thousand_that_ended_and_of_many_that_run_are_taken_in_at_once(home, tmp_path):
-    """After a kill, what runs is adopted and what has ended costs nothing: neither is started, written or logged again."""
+    """After a kill, what runs is adopted and what has ended costs nothing: neither is started or written again."""
     ran = tmp_path / "ran"
     ran.mkdir()
     servers = Servers(home)
