@@ -9,7 +9,7 @@ import pytest
 from kjnb import embedded
 
 pytest.register_assert_rewrite(
-    *(f"tests.conformance.upstream.{name}" for name in ("changes", "ends", "policies", "space"))
+    *(f"tests.conformance.upstream.{name}" for name in ("changes", "ends", "further", "policies", "space"))
 )
 
 

@@ -7,11 +7,10 @@ import concurrent.futures
 import pytest
 
 from tests.conformance import play
-from tests.conformance.upstream import changes, ends, policies
+from tests.conformance.upstream import changes, ends, further, policies  # noqa: F401 - they add to LIVES
 from tests.conformance.upstream.space import LIVES, Space
 
 AT_ONCE = 8
-MODULES = (changes, ends, policies)
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -41,4 +40,5 @@ def test_life(lives, life):
 
 
 def test_all_that_pass_on_a_real_cluster_are_here():
-    assert len(LIVES) == 32
+    theirs = [one for one in LIVES.values() if one.__module__ != further.__name__]
+    assert len(theirs) == 32
