@@ -106,7 +106,8 @@ class _Ground:
             self.made.append(folder)
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                kind = ["--symlink", os.readlink(entry.path)] if entry.is_symlink() else [self.bind, entry.path]
+                bind = f"{self.bind}-try"  # what is there now may have gone when it is bound
+                kind = ["--symlink", os.readlink(entry.path)] if entry.is_symlink() else [bind, entry.path]
                 words += [*kind, entry.path]
         return words
 
