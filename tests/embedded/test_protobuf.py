@@ -100,3 +100,7 @@ def test_a_kind_that_is_not_known_has_nothing_but_its_name():
 def test_a_body_that_cannot_be_read_is_refused(data, words):
     with pytest.raises(ProtobufError, match=words):
         protobuf.decode(data)
+
+
+def test_an_empty_struct_is_nothing():
+    assert protobuf.single("any", b"") is None

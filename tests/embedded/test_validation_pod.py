@@ -102,6 +102,35 @@ def test_what_of_a_pod_may_change():
     assert pod_object.pod_update(changed(POD, f"{MAIN}.image", "other:2"), POD) == []
     assert pod_object.pod_update(changed(POD, "spec.activeDeadlineSeconds", 5), POD) == []
     assert said(pod_object.pod_update(changed(POD, f"{MAIN}.command", ["sh"]), POD)) == [("spec", "Forbidden")]
+    with_init = changed(POD, "spec.initContainers", [{**POD["spec"]["containers"][0], "name": "first"}])
+    assert pod_object.pod_update(changed(with_init, "spec.initContainers.0.image", "other:2"), with_init) == []
+
+
+TOLERATED = [*POD["spec"]["tolerations"], {"key": "a", "operator": "Exists"}]
+GATED = changed(changed(POD, "spec.schedulingGates", [{"name": "g"}]), "spec.nodeSelector", {"a": "b"})
+BOUNDED = changed(POD, "spec.activeDeadlineSeconds", 9)
+NEGATIVE = changed(POD, "spec.terminationGracePeriodSeconds", -1)
+
+
+@pytest.mark.parametrize(
+    ("old", "path", "value", "expected"),
+    [
+        (POD, "spec.tolerations", TOLERATED, []),
+        (POD, "spec.tolerations", [], [("spec", "Forbidden")]),
+        (POD, "spec.nodeSelector", {"a": "b"}, [("spec", "Forbidden")]),
+        (POD, "spec.terminationGracePeriodSeconds", 1, [("spec", "Forbidden")]),
+        (NEGATIVE, "spec.terminationGracePeriodSeconds", 1, []),
+        (BOUNDED, "spec.activeDeadlineSeconds", 5, []),
+        (BOUNDED, "spec.activeDeadlineSeconds", 10, [("spec.activeDeadlineSeconds", "Invalid")]),
+        (BOUNDED, "spec.activeDeadlineSeconds", GONE, [("spec.activeDeadlineSeconds", "Invalid")]),
+        (GATED, "spec.schedulingGates", [], []),
+        (GATED, "spec.schedulingGates", [{"name": "h"}], [("spec.schedulingGates", "Forbidden")]),
+        (GATED, "spec.nodeSelector", {"a": "b", "c": "d"}, []),
+        (GATED, "spec.nodeSelector", {"a": "x"}, [("spec", "Forbidden")]),
+    ],
+)
+def test_what_may_change_in_one_direction(old, path, value, expected):
+    assert said(pod_object.pod_update(changed(old, path, value), old)) == expected
 
 
 OWNER = {"apiVersion": "v1", "kind": "Job", "name": "j", "uid": "u", "controller": True}
