@@ -14,12 +14,15 @@ import psutil
 from tests.waiting import eventually
 
 LONG = 60
+FOOTING = ("KJNB_NO_BWRAP", "KJNB_EXEC_PODS")  # what tests.modes sets
 
 
 def environment(home: pathlib.Path, **more: str) -> dict[str, str]:
     """This process's environment with that home: no proxy, no Jupyter folders, no settings of who runs the tests."""
     theirs = ("JUPYTER", "KJNB_", "PYTEST_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(theirs) and "proxy" not in k.lower()}
+    kept = {
+        k: v for k, v in os.environ.items() if k in FOOTING or (not k.startswith(theirs) and "proxy" not in k.lower())
+    }
     return kept | {"KJNB_HOME": str(home)} | more
 
 
