@@ -108,6 +108,21 @@ def test_a_pod_inherits_nothing(client):
     assert client.answer("GET", f"{PODS}/python/log").data == b"[0, 1, 2] None\n"
 
 
+def test_short_of_memory_a_pod_ends_before_who_looks_after_it(client, home):
+    client.call("POST", PODS, pod("shell", "cat /proc/self/oom_score_adj"))
+    python = pod("python", "")
+    path = home / "score.py"
+    path.write_text("print(open('/proc/self/oom_score_adj').read(), end='')")
+    python["spec"]["containers"][0].update(image=f"local://{sys.executable}", command=[sys.executable, str(path)])
+    client.call("POST", PODS, python)
+    for name in ("shell", "python"):
+        ran(client, name)
+        assert client.answer("GET", f"{PODS}/{name}/log").data == b"500\n"
+    supervisor = int((embedded.kubeconfig(home).parent / "supervisor.lock").read_text())
+    for pid in (supervisor, embedded.status(home)["pid"]):
+        assert int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text()) < 500
+
+
 UP = ["..", "../x", "a/../../x", "/etc/x", "..\\x", "x/..", "a\x00b", "%2e%2e", "."]
 
 

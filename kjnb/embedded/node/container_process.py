@@ -61,6 +61,7 @@ def _become(request: dict[str, Any], journal: int, tell: int, parent: int) -> No
     """In the child: become the container's program, or say why not."""
     try:
         signal.set_wakeup_fd(-1)
+        processes.die_first()
         zygote.enter(request, journal)
         if os.getppid() != parent:
             os._exit(128)  # the supervisor was killed, and the next one may not have seen this birth

@@ -11,6 +11,7 @@ from pathlib import Path
 from kjnb.embedded.node.zygote import start_time
 
 PR_SET_CHILD_SUBREAPER = 36
+OOM_SCORE = "500"  # more than any process of the user's has by itself
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "boot_id",
     "catches",
     "children",
+    "die_first",
     "is_alive",
     "kill_session",
     "start_time",
@@ -36,6 +38,12 @@ def boot_id() -> str:
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return ""
+
+
+def die_first() -> None:
+    """For this process and all that it forks: short of memory, the kernel is to end a pod, not who looks after them."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
 
 
 def is_alive(pid: int, ticks: int) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.node import zygote as program
-from kjnb.embedded.node.processes import anonymous_bytes
+from kjnb.embedded.node.processes import anonymous_bytes, die_first
 
 LOOK_EVERY = 0.02  # seconds between two looks at the installed distributions
 WARM_WITHIN = 30.0  # seconds after which a zygote that is not ready is given up
@@ -151,6 +151,7 @@ def start(python: str, env: dict[str, str], journal: int, log: Path) -> Zygote:
 def _exec(python: str, env: dict[str, str], descriptors: tuple[int, int], log: Path) -> None:
     try:
         os.setsid()
+        die_first()
         null = os.open("/dev/null", os.O_RDONLY)
         out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         for source, target in ((null, 0), (out, 1), (out, 2)):
