@@ -342,7 +342,8 @@ class Kubelet:
         if not adopted:
             lifecycle.started(life, container, stamp(report.at))
             self.events.started(life, container)
-        self.probing.begin(life, container, adopted)
+        if not life.stopping:
+            self.probing.begin(life, container, adopted)
         self.writer.write_soon(life)
 
     def _exited(self, report: wire.Exited) -> None:
