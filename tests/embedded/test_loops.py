@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.controllers.job_pods import TRACKING, tracked
 from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.controllers.pod_template import owner_reference
@@ -93,6 +94,18 @@ def test_a_finished_job_goes_when_its_time_is_over():
     cluster.until(lambda: cluster.job() is None, tick=0.5)
     assert 4.5 <= cluster.now - ended <= 7
     assert cluster.pods() == []
+
+
+def test_a_job_that_another_controller_finished_goes_when_its_time_is_over():
+    cluster = Simulation()
+    cluster.store.create("jobs", job(2, 2, ttlSecondsAfterFinished=5, managedBy="example.com/other"))
+    cluster.until(lambda: cluster.now > NOW + 20, tick=0.5)
+    assert cluster.job()["status"] == {}
+    done = {"type": "Complete", "status": "True", "lastTransitionTime": stamp(cluster.now)}
+    cluster.store.update("jobs", {**cluster.job(), "status": {"conditions": [done]}})
+    ended = cluster.now
+    cluster.until(lambda: cluster.job() is None, tick=0.5)
+    assert 4 <= cluster.now - ended <= 7
 
 
 def test_a_busy_job_stores_its_status_a_few_times_a_second():

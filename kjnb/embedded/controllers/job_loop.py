@@ -280,5 +280,6 @@ def _key(obj: Object) -> Key:
 
 
 def _asks_for_more(old: Object, new: Object) -> bool:
-    """Whether more than a status changed."""
-    return old["spec"] is not new["spec"] or deleting(old) != deleting(new)
+    """Whether more changed than counts: others may write conditions, too."""
+    said, says = ((job.get("status") or {}).get("conditions") for job in (old, new))
+    return old["spec"] is not new["spec"] or deleting(old) != deleting(new) or (said is not says and said != says)

@@ -172,6 +172,8 @@ class SchedulerLoop:
 def with_scheduled(pod: Object, status: str, reason: str, message: str, now: float) -> Object:
     """The pod with its PodScheduled condition."""
     said: Object = {"type": "PodScheduled", "status": status, "lastProbeTime": None, "lastTransitionTime": stamp(now)}
+    if reason != "SchedulingGated":  # that one is the API server's word
+        said |= {"observedGeneration": pod["metadata"].get("generation", 1)}
     said |= {key: value for key, value in (("reason", reason), ("message", message)) if value}
     others = [c for c in pod.get("status", {}).get("conditions") or () if c["type"] != "PodScheduled"]
     return {**pod, "status": {**pod.get("status", {}), "conditions": [*others, said]}}
