@@ -43,3 +43,10 @@ def test_refused(text):
 def test_exact():
     assert parse("100m") * 10 == 1
     assert parse("1n") == Fraction(1, 10**9)
+
+
+def test_what_is_too_large_is_the_largest_and_what_is_too_small_a_nano():
+    assert canonical("1e999999999999") == canonical("9" * 40) == str(2**63 - 1)
+    assert canonical("-1e99999999") == str(-(2**63) + 1)
+    assert canonical("1e-999999999") == "1n"
+    assert canonical("0e999999999") == "0"

@@ -11,6 +11,8 @@ DECIMAL = {
     "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1), "k": Fraction(10**3),
     "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12), "P": Fraction(10**15), "E": Fraction(10**18),
 }  # fmt: skip
+LARGEST = 2**63 - 1
+MOST_EXPONENT = 100  # beyond it everything is the largest or the smallest amount, and would take hours to work out
 WANTED = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 
 
@@ -21,13 +23,14 @@ def parse(text: str | float) -> Fraction:
         raise ValueError(WANTED)
     number, unit = found.groups()
     if unit and unit[0] in "eE" and len(unit) > 1 and unit != "Ei":
-        return Fraction(number) * Fraction(10) ** int(unit[1:])
+        exponent = max(-MOST_EXPONENT, min(int(unit[1:]), MOST_EXPONENT))
+        return Fraction(number) * Fraction(10) ** exponent
     return Fraction(number) * (BINARY.get(unit or "") or DECIMAL[unit or ""])
 
 
 def canonical(text: str | float) -> str:
     """As the API server writes it: no fraction, the largest unit that allows that. ValueError."""
-    value, given = parse(text), str(text)
+    value, given = max(-LARGEST, min(parse(text), LARGEST)), str(text)
     if value == 0:
         return "0"
     if given[-1] == "i" and abs(value) >= 1024 and value.denominator == 1:
