@@ -71,7 +71,8 @@ def test_a_lost_pod_failed_through_no_fault_of_its_own():
 def test_the_oldest_beyond_the_threshold_go_when_it_is_time():
     yard = Yard(2)
     yard.pods("Succeeded/free/uid=a Failed/free/uid=b Succeeded/free/uid=c Succeeded/uid=held Running/free/uid=d")
-    yard.settle()
+    assert yard.settle() == EVERY
+    yard.settle(EVERY)
     assert yard.left() == ["b", "c", "d", "held"]
     yard.pods("Succeeded/free/uid=e")
     assert yard.settle(1) == EVERY - 1
@@ -82,9 +83,8 @@ def test_the_oldest_beyond_the_threshold_go_when_it_is_time():
 
 def test_many_go_at_once():
     yard = Yard(10)
-    yard.settle()
     yard.pods(" ".join(f"Succeeded/free/uid=p{number}" for number in range(11)))
-    yard.settle()
+    yard.settle(EVERY)
     yard.pods(" ".join(f"Succeeded/free/uid=q{number}" for number in range(AT_ONCE)))
     yard.settle()
     assert len(yard.left()) == 10
@@ -99,7 +99,7 @@ def test_a_pod_that_is_not_counted_stays_until_it_is():
     pod = yard.store.get("pods", "default", "a")
     assert TRACKING in pod["metadata"]["finalizers"]
     yard.store.update("pods", {**pod, "metadata": {**pod["metadata"], "finalizers": []}})
-    yard.settle()
+    yard.settle(EVERY)
     assert yard.left() == []
 
 
@@ -107,7 +107,7 @@ def test_what_was_there_before_the_loop_is_collected():
     yard = Yard(1)
     yard.pods("Succeeded/free/uid=a Succeeded/free/uid=b")
     yard.start()
-    yard.settle()
+    yard.settle(EVERY)
     assert yard.left() == ["b"]
 
 

@@ -40,7 +40,7 @@ class PodGarbageLoop:
         self._recorder = Recorder(store)
         self._finished: dict[str, Key] = {}  # by uid
         self._stray: dict[str, tuple[Key, float]] = {}  # pods of no node, since when
-        self._due = 0.0
+        self._due = monotonic() + EVERY
 
     def load(self) -> None:
         """Take in what the store holds."""
