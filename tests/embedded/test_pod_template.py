@@ -49,6 +49,9 @@ def test_what_admission_adds():
     made = admitted(containers=[container()])
     assert made["serviceAccountName"] == made["serviceAccount"] == "default"
     assert len(made["tolerations"]) == 2
+    assert made["priority"] == 0
+    urgent = admitted(containers=[container()], priorityClassName="system-node-critical")
+    assert urgent["priority"] == 2_000_001_000
     own = {"key": "node.kubernetes.io/not-ready", "operator": "Exists"}
     made = admitted(containers=[container()], serviceAccountName="me", tolerations=[own])
     assert made["serviceAccount"] == "me"

@@ -9,6 +9,7 @@ from typing import Any
 
 Object = dict[str, Any]
 MAX_INT32 = 2**31 - 1
+SYSTEM_PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 DEFAULT_TOLERATIONS = [
     {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for what in ("not-ready", "unreachable")
@@ -173,7 +174,7 @@ def pod(obj: Object) -> Object:
         "serviceAccount": spec.get("serviceAccountName", "default"),
         "enableServiceLinks": True,
         "preemptionPolicy": "PreemptLowerPriority",
-        "priority": 0,
+        "priority": SYSTEM_PRIORITIES.get(spec.get("priorityClassName", ""), 0),
         **spec,
     }
     tolerated = {one.get("key") for one in spec.get("tolerations") or []}

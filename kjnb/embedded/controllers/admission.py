@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kjnb.embedded.api.defaults import SYSTEM_PRIORITIES
 from kjnb.embedded.controllers.job_pods import Object
 
-PRIORITIES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 Known = Callable[[str, str, str], bool]  # resource, namespace, name
 
 
@@ -18,6 +18,6 @@ def refusal(pod: Object, known: Known) -> str:
     if account != "default" and not known("serviceaccounts", space, account):
         return f'{said}error looking up service account {space}/{account}: serviceaccount "{account}" not found'
     name = spec.get("priorityClassName")
-    if name and name not in PRIORITIES:
+    if name and name not in SYSTEM_PRIORITIES:
         return f"{said}no PriorityClass with name {name} was found"
     return ""
