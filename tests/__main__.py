@@ -62,6 +62,8 @@ GROUPS: dict[str, tuple[int, list[list[str]]]] = {
         ],
     ),
     "conformance": (480, [pytest("tests/conformance")]),
+    "clients": (420, [pytest("tests/clients")]),
+    "fuzz": (180, [pytest("tests/fuzz", "-s")]),
     "chaos": (360, [pytest("tests/chaos")]),
     "notebooks": (
         360,

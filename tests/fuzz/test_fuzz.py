@@ -21,7 +21,7 @@ from tests.fuzz.served import Answer, Served
 from tests.rounds import rounds
 
 SEED = int(os.environ.get("KJNB_FUZZ_SEED") or secrets.randbits(32))
-CASES = int(os.environ.get("FUZZN") or rounds(75, 1500))  # of each of the seven tests
+CASES = rounds(75, 1500)  # of each of the seven tests
 fuzz = settings(
     max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False
 )
@@ -30,17 +30,11 @@ pytestmark = pytest.mark.timeout(rounds(240, 5400))
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    print(f"KJNB_FUZZ_SEED={SEED}")
+    print(f"\nKJNB_FUZZ_SEED={SEED}, {CASES} cases of each kind", flush=True)  # also when the tests pass: `-s`
     random.seed(SEED)
     made = Served(tmp_path_factory.mktemp("fuzzed"))
     yield made
     made.close()
-
-
-@pytest.fixture(autouse=True)
-def told(capsys, served):
-    with capsys.disabled():
-        print(f" [KJNB_FUZZ_SEED={SEED}] ", end="")
 
 
 def honest(got: Answer) -> Answer:
