@@ -128,6 +128,7 @@ def test_refreshing_keeps_what_has_gone(tmp_path: Path) -> None:
     newer = {("configmaps", "cm"): {"data": {"a": "9"}}}
     assert volumes.refresh(tmp_path, source(volume, objects=newer))
     assert not volumes.refresh(tmp_path, source(volume, objects={}))
+    assert volumes.set_up(tmp_path, source(volume, objects={}))["v"].read_only  # for the next container of the pod
     assert (tmp_path / "volumes" / "v" / "a").read_text() == "9"
 
 

@@ -17,7 +17,10 @@ KINDS = {"configmaps": ("configMap", "name"), "secrets": ("secret", "secretName"
 async def follow(
     store: Store, resource: str, since: int, pods: Callable[[], Iterable[Object]], refresh: Callable[[Object], object]
 ) -> None:
-    """Refresh whoever shows an object of that resource when it changes; never ends."""
+    """Refresh whoever shows an object of that resource when it changes, and all at first; never ends."""
+    for pod in list(pods()):
+        if names(pod, resource):
+            refresh(pod)
     async for batch in store.watch(resource, since):
         met = [event.obj["metadata"] for event in batch if event.type != "DELETED"]
         changed = {(meta.get("namespace"), meta["name"]) for meta in met}

@@ -41,8 +41,8 @@ def _one(volume: Object, root: Path, source: Source) -> Shown:
     if "hostPath" in volume:
         return Shown(host_paths.place(volume["hostPath"], name))
     if volume_files.of_objects(volume):
-        wanted = volume_files.files(volume, source)
-        volume_files.write(own, wanted)
+        if not (own / "..data").is_symlink():  # later it is refreshed when its objects change, and stays when they go
+            volume_files.write(own, volume_files.files(volume, source))
         return Shown(own, read_only=True)
     kinds = [key for key in volume if key != "name"]
     if kinds and kinds != ["emptyDir"]:
