@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from kjnb.embedded.credentials import write_private
 from kjnb.embedded.node import processes
+from kjnb.embedded.node.processes import own_version as own_version
 
 NETWORK = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|lustre|gpfs|beegfs\w*|ceph|afs|glusterfs|fuse\.(sshfs|glusterfs|ceph\S*|s3fs)"
@@ -37,16 +38,6 @@ class Server(NamedTuple):
 def home_folder(home: str | Path | None = None) -> Path:
     """KJNB_HOME, or ~/.kjnb."""
     return Path(home or os.environ.get("KJNB_HOME") or Path.home() / ".kjnb").absolute()
-
-
-def own_version() -> str:
-    """kjnb's version, asked of its metadata so that nothing else of the package is imported."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("kjnb")
-    except metadata.PackageNotFoundError:
-        return "0"
 
 
 def boot_id() -> str:

@@ -10,7 +10,8 @@ from kjnb.embedded.node import births, wire
 from kjnb.embedded.node.capacity import Capacity, allocatable, read
 from kjnb.embedded.node.peer import socket_path
 from kjnb.embedded.node.processes import is_alive
-from tests.embedded.node import node
+from kjnb.embedded.node.supervision import Supervision
+from tests.embedded.node import Node, node
 
 
 def test_the_socket_is_private_and_a_long_folder_gets_a_short_one(tmp_path: Path) -> None:
@@ -44,6 +45,30 @@ def test_a_second_supervisor_leaves_at_once(tmp_path: Path) -> None:
             from kjnb.embedded.node.processes import start_time
 
             assert is_alive(pid, start_time(pid))
+
+    asyncio.run(main())
+
+
+def test_a_supervisor_of_another_kjnb_gives_way_when_nothing_runs(tmp_path: Path) -> None:
+    async def main() -> None:
+        state = tmp_path / "state"
+        first = Node(state)
+        first.start()
+        long = first.pod(["sleep", "1003"])
+        await first.running(long)
+        pid = first.supervisor_pid()
+        await first.leave()
+        busy = Node(state, first.store, supervision=Supervision(state, version="later"))
+        busy.start()
+        await busy.ran(busy.pod(["true"]))
+        assert busy.supervisor_pid() == pid, "a pod of it runs"
+        busy.delete(long, 0)
+        await busy.eventually(lambda: not busy.now(long))
+        await busy.eventually(lambda: births.read(state / "supervisor.journal")[1:] == ({}, []))
+        await busy.leave()
+        async with node(state, store=first.store, supervision=Supervision(state, version="later")) as idle:
+            assert (await idle.ran(idle.pod(["true"])))["status"]["phase"] == "Succeeded"
+            assert idle.supervisor_pid() != pid
 
     asyncio.run(main())
 

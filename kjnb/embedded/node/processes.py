@@ -23,6 +23,7 @@ __all__ = [
     "die_first",
     "is_alive",
     "kill_session",
+    "own_version",
     "start_time",
 ]
 
@@ -44,6 +45,16 @@ def die_first() -> None:
     """For this process and all that it forks: short of memory, the kernel is to end a pod, not who looks after them."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
+
+
+def own_version() -> str:
+    """kjnb's version, asked of its metadata so that nothing else of the package is imported."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("kjnb")
+    except metadata.PackageNotFoundError:
+        return "0"
 
 
 def is_alive(pid: int, ticks: int) -> bool:

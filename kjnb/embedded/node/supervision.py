@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kjnb.embedded.node import wire
 from kjnb.embedded.node.peer import socket_path
+from kjnb.embedded.node.processes import own_version
 
 START_WITHIN = 20.0  # seconds until a supervisor that was started must answer
 RETRY = 0.02  # seconds
@@ -33,8 +34,9 @@ class Supervision:
     send again.
     """
 
-    def __init__(self, state: Path, *, python: str = sys.executable) -> None:
+    def __init__(self, state: Path, *, python: str = sys.executable, version: str | None = None) -> None:
         self.state = state
+        self._version = version or own_version()
         self._python = python
         self._writer: asyncio.StreamWriter | None = None
         self._ending = False
@@ -50,10 +52,19 @@ class Supervision:
             with contextlib.suppress(OSError):
                 while data := await reader.read(1 << 18):
                     batch = frames.feed(data)
-                    if batch:
+                    if self._is_outdated(batch):
+                        self._writer.write(wire.frame(wire.End()))
+                    elif batch:
                         yield batch  # type: ignore[misc]
             self._writer.close()
         self.over = True
+
+    def _is_outdated(self, batch: list[wire.Order | wire.Report]) -> bool:
+        """Whether this is the Listing of an idle supervisor that an earlier kjnb left: it gives way to a new one."""
+        if self._child is not None or not batch or not isinstance(batch[0], wire.Listing):
+            return False
+        said = batch[0]
+        return said.version != self._version and not said.running and not said.exited
 
     def send(self, order: wire.Order) -> None:
         """Give an order; after End no other supervisor is started."""

@@ -38,6 +38,7 @@ class Supervisor:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.boot = processes.boot_id()
+        self.version = processes.own_version()
         past = self._succeed(state / "supervisor.journal")
         self.journal = births.Register(state / "supervisor.journal")
         self.journal.begin(self.boot)
@@ -165,7 +166,8 @@ class Supervisor:
                 self._zygote(order.python)
             case wire.List():
                 born = [c for c in self.running.values() if c.pid]
-                self._tell(wire.Listing(os.getpid(), [c.told() for c in born], list(self.exited.values())))
+                told, ends = [one.told() for one in born], list(self.exited.values())
+                self._tell(wire.Listing(os.getpid(), told, ends, self.version))
             case wire.End():
                 self._end(order.grace)
 

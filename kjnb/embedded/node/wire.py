@@ -83,6 +83,7 @@ class Listing(msgspec.Struct, tag=True):
     pid: int
     running: list[Started]
     exited: list[Exited]
+    version: str = ""  # of the supervisor's kjnb
 
 
 Order = Start | Stop | Acknowledge | Warm | List | End
