@@ -24,7 +24,7 @@ def play(here: Simulated, pods: int) -> None:
         name = f"memory-{number}"
         judge = here.watcher(f"{JOBS}?fieldSelector=metadata.name%3D{name}", name)
         here.create(name, min(AT_ONCE, pods - number * AT_ONCE))
-        told(judge, within=600)
+        told(judge)
 
 
 def listed(here: Simulated, query: str) -> tuple[int, float]:

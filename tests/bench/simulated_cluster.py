@@ -66,8 +66,7 @@ class Simulated:
 
     def cpu(self) -> float:
         """Seconds of CPU that the server has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_seconds(self.process.pid)
 
     def memory(self, what: str = "VmRSS") -> float:
         """MB of the server's memory; VmHWM is the most it ever was."""
@@ -76,24 +75,38 @@ class Simulated:
 
     def create(self, name: str, completions: int, parallelism: int = 200) -> None:
         """A Job whose pods are some 3 KB, as kjnb's are."""
-        code, said = self.client.call("POST", "/apis/batch/v1/namespaces/default/jobs", job(name, completions, parallelism))
+        code, said = self.client.call(
+            "POST", "/apis/batch/v1/namespaces/default/jobs", job(name, completions, parallelism)
+        )
         assert code == 201, said
 
     def watcher(self, path: str, until: str = "") -> subprocess.Popen[str]:
-        """A process that follows a path, decodes every event, and ends when the Job `until` is complete."""
-        command = [sys.executable, "-m", "tests.bench.watcher", str(self.kubeconfig), path, until]
-        started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert started.stdout is not None
-        assert started.stdout.readline() == "watching\n"
-        return started
+        """See `watcher`."""
+        return watcher(self.kubeconfig, path, until)
 
 
-def told(watcher: subprocess.Popen[str], *, end: bool = False, within: float = 300.0) -> dict[str, float]:
+def cpu_seconds(pid: int) -> float:
+    """What a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def watcher(kubeconfig: Path, path: str, until: str = "") -> subprocess.Popen[str]:
+    """A process that follows a path, decodes every event, and ends when the Job `until` is complete."""
+    command = [sys.executable, "-m", "tests.bench.watcher", str(kubeconfig), path, until]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    assert started.stdout.readline() == "watching\n"
+    return started
+
+
+def told(watcher: subprocess.Popen[str], *, end: bool = False) -> dict[str, float]:
     """What a watcher saw, when it has ended, or when it is made to."""
     if end:
         watcher.terminate()
-    said, _ = watcher.communicate(timeout=within)
-    return dict(json.loads(said))
+    assert watcher.stdout is not None
+    with watcher, watcher.stdout:
+        return dict(json.loads(watcher.stdout.readline()))
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ ENCODE = msgspec.json.Encoder().encode
 BOOKMARK_SECONDS = 30.0
 WATCH_SECONDS = 1800.0
 LAG = 20_000  # events that a slow reader may be behind before it must list again
+GATHER = 0.025  # seconds from one chunk to the next: a chunk costs as much as ten events, here and in the client
+LARGEST = 1 << 20  # bytes that are gathered
 END_OF_LIST = {"k8s.io/initial-events-end": "true"}
 
 
@@ -71,7 +73,7 @@ class Stream:
             raise answers.expired(str(error)) from None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Joined lines, one chunk a commit, until the time is over."""
+        """Joined lines until the time is over; what comes quickly after a chunk is gathered for the next."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self.asked.seconds
         await self.store.committed()
@@ -81,8 +83,7 @@ class Stream:
         yield first
         while (left := end - loop.time()) > 0:
             try:
-                async with asyncio.timeout(min(left, BOOKMARK_SECONDS)):
-                    batch = await anext(self.watch)
+                chunk = await self._next(min(left, BOOKMARK_SECONDS))
             except StopAsyncIteration:
                 return
             except Expired as error:
@@ -92,8 +93,22 @@ class Stream:
                 if self.asked.bookmarks and self.watch.idle:
                     yield self._bookmark({})
                 continue
-            if chunk := self._chunk(batch):
+            if chunk:
+                sent = loop.time()
                 yield chunk
+                await asyncio.sleep(sent + GATHER - loop.time())
+
+    async def _next(self, seconds: float) -> bytes:
+        """What was committed and not sent yet, when there is something. TimeoutError, StopAsyncIteration, Expired."""
+        async with asyncio.timeout(seconds):
+            chunk = self._chunk(await anext(self.watch))
+        if self.watch.idle:
+            return chunk
+        gathered, size = [chunk], len(chunk)
+        while not self.watch.idle and size < LARGEST:
+            gathered.append(self._chunk(await anext(self.watch)))
+            size += len(gathered[-1])
+        return b"".join(gathered)
 
     def close(self) -> None:
         """Nobody reads any more."""
