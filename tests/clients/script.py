@@ -3,132 +3,35 @@
 It knows the client and nothing else, so that it runs in an environment that holds only that. Each check prints
 `ok NAME` or its traceback and `FAILED NAME`; the exit status says whether all passed.
 """
-# ruff: noqa: PT017, BLE001  (there is no pytest here)
+# ruff: noqa: BLE001  (there is no pytest here)
 
 from __future__ import annotations
 
-import json
-import pathlib
 import sys
-import tempfile
-import threading
 import time
 import traceback
-import uuid
 
-from kubernetes import client, config, utils, watch
-from kubernetes.client.rest import ApiException
-
-MOST = 60.0
-CHECKS = []
-
-
-def check(function):
-    """One of the checks, in this order."""
-    CHECKS.append(function)
-    return function
-
-
-def until(predicate, within=MOST):
-    """The predicate's first true value."""
-    limit, pause = time.monotonic() + within, threading.Event()
-    while not (value := predicate()):
-        assert time.monotonic() < limit, f"not within {within} s: {predicate}, last {value!r}"
-        pause.wait(0.05)
-    return value
-
-
-def refused(code, call, *args, **kwargs):
-    """The call is refused with that code; the Status that says so."""
-    try:
-        call(*args, **kwargs)
-    except ApiException as error:
-        assert error.status == code, error
-        said = json.loads(error.body)
-        assert (said["kind"], said["code"]) == ("Status", code), said
-        return said
-    raise AssertionError(f"{call} was not refused")
-
-
-def answer(given):
-    """An answer as a dict: one generation gives models where the other gives dicts."""
-    return given if isinstance(given, dict) else API.sanitize_for_serialization(given)
-
-
-def lost(raw, kept, path=""):
-    """The fields of an answer that the client's model does not keep."""
-    if raw in (None, "", [], {}):
-        return []
-    if isinstance(raw, dict):
-        kept = kept if isinstance(kept, dict) else {}
-        return [name for key, value in raw.items() for name in lost(value, kept.get(key), f"{path}.{key}")]
-    if isinstance(raw, list):
-        kept = kept if isinstance(kept, list) and len(kept) == len(raw) else [None] * len(raw)
-        return [name for i, value in enumerate(raw) for name in lost(value, kept[i], f"{path}[{i}]")]
-    return [path] if kept is None else []
-
-
-def whole(call, *args, **kwargs):
-    """The typed model of an answer holds all that the answer says."""
-    raw = json.loads(call(*args, _preload_content=False, **kwargs).data)
-    model = call(*args, **kwargs)
-    assert lost(raw, API.sanitize_for_serialization(model)) == []
-    return model
-
-
-def named(kind):
-    """A name that nobody has."""
-    return f"{kind}-{uuid.uuid4().hex[:8]}"
-
-
-def container(script, **more):
-    """A container that runs a shell script."""
-    return client.V1Container(name="main", image="busybox:1.36", command=["sh", "-c", script], **more)
-
-
-def a_pod(name, script="true", **spec):
-    """A pod."""
-    kept = {"restart_policy": "Never", "termination_grace_period_seconds": 0, **spec}
-    return client.V1Pod(
-        api_version="v1",
-        kind="Pod",
-        metadata=client.V1ObjectMeta(name=name, labels={"app": name}),
-        spec=client.V1PodSpec(containers=[container(script)], **kept),
-    )
-
-
-def a_job(name, script="true", **spec):
-    """A Job."""
-    pod = client.V1PodSpec(restart_policy="Never", termination_grace_period_seconds=0, containers=[container(script)])
-    template = client.V1PodTemplateSpec(metadata=client.V1ObjectMeta(labels={"app": name}), spec=pod)
-    return client.V1Job(
-        api_version="batch/v1",
-        kind="Job",
-        metadata=client.V1ObjectMeta(name=name),
-        spec=client.V1JobSpec(template=template, **spec),
-    )
-
-
-def a_map(name, **data):
-    """A ConfigMap."""
-    meta = client.V1ObjectMeta(name=name, labels={"app": name})
-    return client.V1ConfigMap(api_version="v1", kind="ConfigMap", metadata=meta, data=data)
-
-
-def condition(job, kind):
-    """Whether the Job has that condition."""
-    found = BATCH.read_namespaced_job(job, NS)
-    return any(one.type == kind and one.status == "True" for one in found.status.conditions or [])
-
-
-def log(pod, **options):
-    """What the pod printed; one of the clients makes text of bytes by writing them as Python would."""
-    return CORE.read_namespaced_pod_log(pod, NS, _preload_content=False, **options).data.decode()
-
-
-def phase(pod):
-    """The pod's phase."""
-    return CORE.read_namespaced_pod(pod, NS).status.phase
+import script_streams  # noqa: F401  (its checks are added to the others)
+from kubernetes import client, watch
+from script_words import (
+    API,
+    BATCH,
+    CHECKS,
+    CORE,
+    NS,
+    a_job,
+    a_map,
+    a_pod,
+    answer,
+    check,
+    condition,
+    log,
+    named,
+    phase,
+    refused,
+    until,
+    whole,
+)
 
 
 @check
@@ -345,169 +248,6 @@ def pages():
 
 
 @check
-def watched():
-    first, second = named("watch-a"), named("watch-b")
-    labels = {"watched": "yes"}
-    for name in (first, second):
-        made = a_map(name, key="value")
-        made.metadata.labels = labels
-        if name == second:
-            version = CORE.list_namespaced_config_map(NS, label_selector="watched=yes").metadata.resource_version
-        CORE.create_namespaced_config_map(NS, made)
-    CORE.patch_namespaced_config_map(second, NS, {"data": {"key": "other"}})
-    CORE.delete_collection_namespaced_config_map(NS, label_selector="watched=yes")
-    seen = watch.Watch().stream(
-        CORE.list_namespaced_config_map,
-        namespace=NS,
-        resource_version=version,
-        label_selector="watched=yes",
-        timeout_seconds=2,
-    )
-    told = [(event["type"], event["object"].metadata.name) for event in seen]
-    assert told[:2] == [("ADDED", second), ("MODIFIED", second)]
-    assert sorted(told[2:]) == sorted([("DELETED", first), ("DELETED", second)])
-
-
-@check
-def watched_from_the_start():
-    name = named("initial")
-    CORE.create_namespaced_config_map(NS, a_map(name))
-    for event in watch.Watch().stream(CORE.list_namespaced_config_map, namespace=NS, timeout_seconds=10):
-        if event["object"].metadata.name == name:
-            assert event["type"] == "ADDED"
-            break
-    else:
-        raise AssertionError("not seen")
-
-
-@check
-def watched_from_too_long_ago():
-    try:
-        for _ in watch.Watch().stream(
-            CORE.list_namespaced_config_map, namespace=NS, resource_version="1", timeout_seconds=5
-        ):
-            break
-    except ApiException as error:
-        assert error.status == 410, error
-    else:
-        raise AssertionError("a history from before the server's last start")
-
-
-@check
-def informer():
-    try:
-        from kubernetes.informer import ADDED, DELETED, MODIFIED, SharedInformer
-    except ImportError:
-        return  # an older client
-    name, there = named("told"), named("there")
-    CORE.create_namespaced_config_map(NS, a_map(there, k="v"))
-    seen = {kind: threading.Event() for kind in (ADDED, MODIFIED, DELETED)}
-    told = SharedInformer(list_func=CORE.list_namespaced_config_map, namespace=NS, resync_period=2)
-
-    def noticed(kind):
-        told.add_event_handler(kind, lambda one: answer(one)["metadata"]["name"] == name and seen[kind].set())
-
-    for kind in seen:
-        noticed(kind)
-    resynced = threading.Event()
-    told.add_event_handler(MODIFIED, lambda one: answer(one)["metadata"]["name"] == there and resynced.set())
-    told.start()
-    try:
-        until(lambda: told.cache.get_by_key(f"{NS}/{there}"))
-        CORE.create_namespaced_config_map(NS, a_map(name, k="v"))
-        assert seen[ADDED].wait(MOST)
-        CORE.patch_namespaced_config_map(name, NS, {"data": {"k": "w"}})
-        assert seen[MODIFIED].wait(MOST)
-        assert answer(told.cache.get_by_key(f"{NS}/{name}"))["data"] == {"k": "w"}
-        CORE.delete_namespaced_config_map(name, NS)
-        assert seen[DELETED].wait(MOST)
-        assert told.cache.get_by_key(f"{NS}/{name}") is None
-        assert resynced.wait(MOST)
-    finally:
-        told.stop()
-
-
-@check
-def dynamic_client():
-    from kubernetes.dynamic import DynamicClient
-    from kubernetes.dynamic.exceptions import NotFoundError
-
-    dynamic = DynamicClient(API)
-    jobs = dynamic.resources.get(api_version="batch/v1", kind="Job")
-    maps = dynamic.resources.get(api_version="v1", kind="ConfigMap")
-    name = named("dynamic")
-    body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}}
-    body["spec"] = {"suspend": True, "template": {"spec": API.sanitize_for_serialization(a_pod("x").spec)}}
-    assert jobs.create(body=body, namespace=NS).metadata.name == name
-    assert jobs.get(name=name, namespace=NS).spec.suspend is True
-    patch = {"spec": {"parallelism": 4}}
-    kind = "application/merge-patch+json"
-    assert jobs.patch(name=name, namespace=NS, body=patch, content_type=kind).spec.parallelism == 4
-    assert name in [one.metadata.name for one in jobs.get(namespace=NS).items]
-    seen = next(iter(jobs.watch(namespace=NS, name=name, timeout=10)))
-    assert seen["object"].metadata.name == name
-    jobs.delete(name=name, namespace=NS, body={"propagationPolicy": "Background"})
-    until(lambda: name not in [one.metadata.name for one in jobs.get(namespace=NS).items])
-    try:
-        maps.get(name="nobody", namespace=NS)
-    except NotFoundError:
-        pass
-    else:
-        raise AssertionError("found nobody")
-
-
-YAML = """
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: from-yaml}
-data: {a: "1"}
----
-apiVersion: v1
-kind: List
-items:
-- apiVersion: batch/v1
-  kind: Job
-  metadata: {name: from-yaml}
-  spec:
-    suspend: true
-    template:
-      spec:
-        restartPolicy: Never
-        containers: [{name: main, image: busybox, command: ["true"]}]
-- apiVersion: v1
-  kind: Pod
-  metadata: {name: from-yaml}
-  spec:
-    nodeSelector: {never: there}
-    containers: [{name: main, image: busybox, command: ["true"]}]
-"""
-
-
-@check
-def yaml_files():
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "all.yaml")
-        path.write_text(YAML)
-        utils.create_from_yaml(API, str(path), namespace=NS)
-        assert CORE.read_namespaced_config_map("from-yaml", NS).data == {"a": "1"}
-        assert BATCH.read_namespaced_job("from-yaml", NS).spec.suspend is True
-        assert CORE.read_namespaced_pod("from-yaml", NS).spec.node_selector == {"never": "there"}
-        try:
-            utils.create_from_yaml(API, str(path), namespace=NS)
-        except utils.FailToCreateError as error:
-            assert [one.status for one in error.api_exceptions] == [409, 409, 409]
-        else:
-            raise AssertionError("made twice")
-    utils.create_from_dict(API, {**a_map_dict(), "metadata": {"name": "from-dict"}}, namespace=NS)
-    assert CORE.read_namespaced_config_map("from-dict", NS).data == {"a": "1"}
-
-
-def a_map_dict():
-    """A ConfigMap as a document."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"}}
-
-
-@check
 def reviews():
     spec = client.V1SelfSubjectAccessReviewSpec(
         resource_attributes=client.V1ResourceAttributes(verb="create", group="batch", resource="jobs", namespace=NS)
@@ -518,10 +258,6 @@ def reviews():
 
 def main() -> int:
     """Run them all in a namespace of their own."""
-    global API, BATCH, CORE, NS
-    config.load_kube_config(sys.argv[1])
-    API = client.ApiClient()
-    BATCH, CORE, NS = client.BatchV1Api(API), client.CoreV1Api(API), named("clients")
     CORE.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=NS)))
     failed = []
     for one in CHECKS:
