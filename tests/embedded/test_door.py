@@ -115,7 +115,7 @@ PATHS = (
     MAPS,
     "/openapi/v3",
     "/metrics",
-    "/version/",
+    "/version/x",
     "//version",
     "/healthz/etcd",
     "/x",
