@@ -15,6 +15,7 @@ import importlib.util
 import itertools
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 WARM = ("pandas", "numpy", "numpy.random", "pyarrow", "pyarrow.ipc", "pyarrow.compute", "cloudpickle")
@@ -95,9 +96,11 @@ def _load(name: str, path: str) -> Any:
 def fill_small_gaps() -> None:
     """Use up CPython's half-used pools: what a child makes then lies in pools of its own."""
     empty = sys.getsizeof(b"")
-    for size in range(48, SMALL + 1, 16):
+    made: dict[int, Callable[[], object]] = {16: object, 32: lambda: len(_kept) + 0.5}
+    for size in range(16, SMALL + 1, 16):
+        make = made.get(size, lambda size=size: bytes(size - empty))
         for _ in range(MOST_FILL):
-            one = bytes(size - empty)
+            one = make()
             _kept.append(one)
             if id(one) % POOL == HEADER:  # the first of a fresh pool
                 break
