@@ -242,7 +242,7 @@ class Store:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _write(self, pending: list[Event]) -> None:
+    def _write(self, pending: Sequence[Event]) -> None:
         if self._database is None:
             return
         changes = latest(pending)
@@ -312,7 +312,7 @@ def is_held(resource: str, obj: Object) -> bool:
     return resource == "namespaces" and bool((obj.get("spec") or {}).get("finalizers"))
 
 
-def latest(events: list[Event]) -> dict[Key, bytes | None]:
+def latest(events: Sequence[Event]) -> dict[Key, bytes | None]:
     """The last state of every object that the events touch; None when it is gone."""
     final: dict[Key, Event] = {}
     for event in events:
