@@ -20,7 +20,7 @@ ENCODE = msgspec.json.Encoder().encode
 BOOKMARK_SECONDS = 30.0
 WATCH_SECONDS = 1800.0
 LAG = 20_000  # events that a slow reader may be behind before it must list again
-GATHER = 0.025  # seconds from one chunk to the next: a chunk costs as much as ten events, here and in the client
+GATHER = 0.05  # seconds from one chunk to the next: a chunk costs as much as ten events, here and in the client
 LARGEST = 1 << 20  # bytes that are gathered
 END_OF_LIST = {"k8s.io/initial-events-end": "true"}
 
