@@ -52,11 +52,12 @@ API += [
     ),
     *(f"validation/{name}" for name in ("containers", "environment", "handlers", "placement", "security", "volumes")),
 ]
-NODE = ["image_names", "lifecycle", "pod_env", "pod_status", "probes", "restarts"]
+NODE = ["container/image_names", "container/pod_env"]
+NODE += [f"node/{name}" for name in ("lifecycle", "pod_status", "probes", "restarts")]
 PURE = ["kjnb/model/*", "kjnb/view/*"]
 PURE += [f"kjnb/embedded/controllers/{name}.py" for name in CONTROLLERS]
 PURE += [f"kjnb/embedded/api/{name}.py" for name in API]
-PURE += [f"kjnb/embedded/node/{name}.py" for name in NODE]
+PURE += [f"kjnb/embedded/{name}.py" for name in NODE]
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from kjnb.embedded.api.timestamps import micro_stamp, seconds, stamp
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 Object = dict[str, Any]
 SIMILAR = 10  # from the tenth on, events that differ in their message only are combined

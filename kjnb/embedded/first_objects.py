@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.api import defaults
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 Object = dict[str, Any]
 

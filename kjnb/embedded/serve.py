@@ -28,9 +28,9 @@ from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.controllers.pod_garbage import THRESHOLD
 from kjnb.embedded.first_objects import ensure_node, ensure_objects, ensure_service, node_name
-from kjnb.embedded.node import wire
 from kjnb.embedded.node.kubelet import Kubelet
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
+from kjnb.embedded.supervisor import wire
 
 IDLE_SECONDS = 24 * 3600.0
 CHECK_SECONDS = 1.0

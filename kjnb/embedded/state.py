@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kjnb.embedded.credentials import write_private
-from kjnb.embedded.node import processes
-from kjnb.embedded.node.processes import own_version as own_version
+from kjnb.embedded.supervisor import processes
+from kjnb.embedded.supervisor.processes import own_version as own_version
 
 NETWORK = re.compile(
     r"nfs\d?|cifs|smb\d?|smbfs|lustre|gpfs|beegfs\w*|ceph|afs|glusterfs|fuse\.(sshfs|glusterfs|ceph\S*|s3fs)"

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kjnb.embedded.node.processes import children
+from kjnb.embedded.supervisor.processes import children
 from tests.embedded.node import Node, node
 
 REPORT = (

@@ -23,7 +23,7 @@ from kjnb.embedded.api.server import Context, listen
 from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 from tests.embedded.live import Client
 from tests.embedded.simulated_node import simulated
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 
 from kjnb.embedded import status
-from kjnb.embedded.node.processes import children
+from kjnb.embedded.supervisor.processes import children
 
 
 class Spent:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.serve import new_uid, now, serve
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 MOMENTS = ("before", "within", "after", "announced")
 HISTORY = "history.jsonl"

@@ -22,7 +22,7 @@ import urllib3
 from kjnb import embedded
 from kjnb.embedded import daemon, state
 from kjnb.embedded.controllers.job_pods import index_of
-from kjnb.embedded.store import Event
+from kjnb.embedded.store.store import Event
 from tests.chaos.mortal import HISTORY, MOMENTS
 from tests.embedded.ledger import Ledger
 from tests.embedded.live import Client, configmap, job

@@ -18,8 +18,8 @@ import pytest
 
 import kjnb
 from kjnb import embedded
-from kjnb.embedded.node.processes import children
 from kjnb.embedded.node.supervision import is_supervised
+from kjnb.embedded.supervisor.processes import children
 from kjnb.model.state import State
 from tests.rounds import rounds
 from tests.waiting import eventually

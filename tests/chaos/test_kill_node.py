@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from kjnb.embedded.node.processes import children, family, is_alive, start_time
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
+from kjnb.embedded.supervisor.processes import children, family, is_alive, start_time
 from tests.embedded.node import Node, node, terminated
 
 PODS = 40

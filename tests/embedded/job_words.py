@@ -39,8 +39,8 @@ def job(completions: int | None = 3, parallelism: int = 3, *, status: dict | Non
 def pods(words: str, *, restarts: int = 0, age: float = 100.0) -> list[dict]:
     """Pods in words of the form `[index:]Phase[/flag…]`.
 
-    Flags: `deleting`, `free` (without the Job's finalizer), `unbound` (on no node), `ready[=AGE]`, `exit=N`, `at=-SECONDS`
-    (when it ended, from NOW), `failures=N`, `ignored=N`, `uid=NAME`, `condition=TYPE`.
+    Flags: `deleting`, `free` (without the Job's finalizer), `unbound` (on no node), `ready[=AGE]`, `exit=N`,
+    `at=-SECONDS` (when it ended, from NOW), `failures=N`, `ignored=N`, `uid=NAME`, `condition=TYPE`.
     """
     return [_pod(word, number, restarts, age) for number, word in enumerate(words.split())]
 

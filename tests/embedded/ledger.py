@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kjnb.embedded.controllers.indexes import parse, total
 from kjnb.embedded.controllers.job_pods import deleting, index_of, phase, terminal, tracked, uid
-from kjnb.embedded.store import Event
+from kjnb.embedded.store.store import Event
 
 KINDS = ("succeeded", "failed")
 IGNORED_CODE = 9  # the exit code that the policy of these Jobs ignores

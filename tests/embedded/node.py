@@ -14,7 +14,7 @@ from typing import Any
 
 from kjnb.embedded.node.kubelet import Kubelet
 from kjnb.embedded.node.supervision import is_supervised
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 LOCAL = f"local://{sys.executable}"
 Object = dict[str, Any]

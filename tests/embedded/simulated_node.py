@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.store import Object, Store
+from kjnb.embedded.store.store import Object, Store
 
 NODE = "simulated"
 EVENTS = (

@@ -14,7 +14,7 @@ from kjnb.embedded.controllers.garbage import RESOURCE_OF
 from kjnb.embedded.controllers.job_loop import JobLoop
 from kjnb.embedded.controllers.loops import GarbageLoop
 from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
-from kjnb.embedded.store import ENCODE, Event, Object, Store
+from kjnb.embedded.store.store import ENCODE, Event, Object, Store
 from tests.embedded.job_words import NOW, numbered
 
 NODE = {

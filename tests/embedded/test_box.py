@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node import bubblewrap, identity
-from kjnb.embedded.node.pod_env import Unready
+from kjnb.embedded.container import bubblewrap, identity
+from kjnb.embedded.container.pod_env import Unready
 from tests.embedded.node import Node, node, terminated
 
 NEEDS_BUBBLEWRAP = pytest.mark.skipif(bubblewrap.program() is None, reason="bubblewrap does not work here")

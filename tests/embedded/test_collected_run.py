@@ -13,7 +13,7 @@ from kjnb import embedded
 from kjnb.cluster import decode
 from kjnb.connect import Session
 from kjnb.embedded.controllers.pod_garbage_loop import AT_ONCE, EVERY, PodGarbageLoop
-from kjnb.embedded.store import ENCODE
+from kjnb.embedded.store.store import ENCODE
 from kjnb.model.facts import Relisted
 from kjnb.model.state import RunState, State, reduce
 from tests.embedded.job_words import job

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from kjnb.embedded.container import bubblewrap
 from kjnb.embedded.log_times import LogTimes
-from kjnb.embedded.node import bubblewrap
 from tests.embedded.node import Node, node, terminated
 
 SH = "busybox:1.36"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import pytest
 
 from kjnb.cluster import decode
-from kjnb.embedded.store import ENCODE
+from kjnb.embedded.store.store import ENCODE
 from kjnb.model.state import RunState, State, reduce
 from tests.embedded.job_words import job
 from tests.embedded.simulation import Simulation, watch_lines

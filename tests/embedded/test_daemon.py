@@ -21,7 +21,7 @@ import pytest
 
 from kjnb import embedded
 from kjnb.embedded import daemon, state
-from kjnb.embedded.node import processes
+from kjnb.embedded.supervisor import processes
 from tests.embedded.live import Client, configmap, job
 from tests.homes import processes_of
 from tests.waiting import eventually
@@ -89,7 +89,7 @@ def test_stop_ends_what_a_killed_server_left(home):
     os.kill(pid_of(home), signal.SIGKILL)
     eventually(lambda: not embedded.status(home)["running"])
     left = processes_of(home)
-    assert any("kjnb.embedded.node.supervisor" in one.cmdline() for one in left)
+    assert any("kjnb.embedded.supervisor.supervisor" in one.cmdline() for one in left)
     assert embedded.stop(home) is True
     assert processes_of(home) == []
     assert embedded.stop(home) is False

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from kjnb.embedded.database import FORMAT
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.database import FORMAT
+from kjnb.embedded.store.store import Store
 
 
 def opened(path: Path) -> Store:

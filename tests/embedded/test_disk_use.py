@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node import bubblewrap, disk_use
+from kjnb.embedded.container import bubblewrap, disk_use
 from tests.embedded.node import node
 
 

@@ -19,7 +19,7 @@ from kjnb.embedded import credentials
 from kjnb.embedded.api import door
 from kjnb.embedded.api.server import Context, listen
 from kjnb.embedded.api.verbs import Api
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 from tests.embedded.live import configmap
 
 MAPS = "/api/v1/namespaces/default/configmaps"

@@ -1,7 +1,7 @@
 import itertools
 
 from kjnb.embedded.events import REMEMBERED, Recorder, outdated
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 from tests.embedded.job_words import NOW, job, pods
 
 

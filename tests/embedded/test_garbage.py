@@ -6,7 +6,7 @@ import pytest
 from kjnb.embedded.api.deletion import request_deletion
 from kjnb.embedded.controllers.garbage import RESOURCE_OF
 from kjnb.embedded.controllers.loops import GarbageLoop
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 from tests.embedded.job_words import NOW
 from tests.embedded.simulation import _taken
 

@@ -10,8 +10,8 @@ import pytest
 
 from kjnb.embedded import log_times
 from kjnb.embedded.log_times import LogTimes
-from kjnb.embedded.node import growth
-from kjnb.embedded.node.growth import Growth
+from kjnb.embedded.supervisor import growth
+from kjnb.embedded.supervisor.growth import Growth
 
 
 def write(log: Path, text: str, at: float) -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from kjnb.embedded import history
-from kjnb.embedded.history import Batch, Event, Expired, History, Watch
+from kjnb.embedded.store.history import Batch, Event, Expired, History, Watch
+from kjnb.embedded.store.store import history
 
 
 def batch(*versions, size=10):

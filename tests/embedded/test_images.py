@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node import image_names, images
-from kjnb.embedded.node.pod_env import Unready
-from kjnb.embedded.node.settings import Settings
+from kjnb.embedded.container import image_names, images
+from kjnb.embedded.container.pod_env import Unready
+from kjnb.embedded.container.settings import Settings
 from tests.embedded.node import Node, node, terminated
 
 PAUSE = "registry.k8s.io/pause:3.10.2"

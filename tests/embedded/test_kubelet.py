@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node import bubblewrap
+from kjnb.embedded.container import bubblewrap
 from tests.embedded.node import Node, node, terminated
 
 SH = "busybox:1.36"

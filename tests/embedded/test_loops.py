@@ -10,7 +10,7 @@ from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.controllers.job_pods import TRACKING, tracked
 from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.controllers.pod_template import owner_reference
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 from tests.embedded.job_words import NOW, job, numbered, pods
 from tests.embedded.simulation import NODE, Simulation
 

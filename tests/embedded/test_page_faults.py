@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from kjnb.embedded.node.processes import children
+from kjnb.embedded.supervisor.processes import children
 from kjnb.model.partition import partition
 from tests.bench.spent import page_faults
 from tests.embedded.node import Node, node

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node.pod_env import Unready, command, environment, expand, field
+from kjnb.embedded.container.pod_env import Unready, command, environment, expand, field
 
 POD = {
     "metadata": {"name": "p", "namespace": "team", "uid": "u", "labels": {"a/b": "7"}, "annotations": {"x": "y"}},

@@ -5,7 +5,7 @@ import itertools
 from kjnb.embedded.controllers.job_pods import TRACKING
 from kjnb.embedded.controllers.pod_garbage import QUARANTINE, collectable, lost, surplus
 from kjnb.embedded.controllers.pod_garbage_loop import AT_ONCE, EVERY, PodGarbageLoop
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 from tests.embedded.job_words import NOW, pods
 from tests.embedded.simulation import NODE, _taken
 

@@ -15,7 +15,7 @@ from kjnb.embedded import log_times
 from kjnb.embedded.api import log_reading, podlog
 from kjnb.embedded.api.answers import Refused
 from kjnb.embedded.api.log_options import LogOptions
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 POD = "p"
 

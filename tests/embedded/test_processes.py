@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kjnb.embedded.node import processes
 from kjnb.embedded.node.capacity import Capacity, allocatable, node, read
+from kjnb.embedded.supervisor import processes
 from tests.waiting import eventually
 
 FAMILY = """

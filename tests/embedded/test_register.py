@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node import births, supervisor, wire
+from kjnb.embedded.supervisor import births, supervisor, wire
 from tests.embedded.node import node, terminated
 
 

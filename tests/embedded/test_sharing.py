@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from kjnb.embedded.sharing import Sharing
+from kjnb.embedded.store.sharing import Sharing
 
 VALUES = some.recursive(
     some.none() | some.booleans() | some.integers(-(2**53), 2**53) | some.text(),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kjnb.embedded.store import AlreadyExists, Conflict, Expired, NotFound, Store
+from kjnb.embedded.store.store import AlreadyExists, Conflict, Expired, NotFound, Store
 
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -6,11 +6,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-from kjnb.embedded.node import births, wire
 from kjnb.embedded.node.capacity import Capacity, allocatable, read
-from kjnb.embedded.node.peer import socket_path
-from kjnb.embedded.node.processes import is_alive
 from kjnb.embedded.node.supervision import Supervision
+from kjnb.embedded.supervisor import births, wire
+from kjnb.embedded.supervisor.peer import socket_path
+from kjnb.embedded.supervisor.processes import is_alive
 from tests.embedded.node import Node, node
 
 
@@ -38,11 +38,11 @@ def test_a_second_supervisor_leaves_at_once(tmp_path: Path) -> None:
         async with node(tmp_path / "state") as here:
             await here.ran(here.pod(["true"]))
             pid = here.supervisor_pid()
-            command = [sys.executable, "-m", "kjnb.embedded.node.supervisor", str(here.state)]
+            command = [sys.executable, "-m", "kjnb.embedded.supervisor.supervisor", str(here.state)]
             second = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[2])
             assert await asyncio.wait_for(second.wait(), 20) == 0
             assert here.supervisor_pid() == pid
-            from kjnb.embedded.node.processes import start_time
+            from kjnb.embedded.supervisor.processes import start_time
 
             assert is_alive(pid, start_time(pid))
 

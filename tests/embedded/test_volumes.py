@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node import bubblewrap, host_paths, volume_files, volumes
-from kjnb.embedded.node.bubblewrap import Mount
-from kjnb.embedded.node.pod_env import Unready
-from kjnb.embedded.node.volume_files import File, Source
+from kjnb.embedded.container import bubblewrap, host_paths, volume_files, volumes
+from kjnb.embedded.container.bubblewrap import Mount
+from kjnb.embedded.container.pod_env import Unready
+from kjnb.embedded.container.volume_files import File, Source
 from tests.embedded.node import Node, node
 
 NEEDS_BUBBLEWRAP = pytest.mark.skipif(bubblewrap.program() is None, reason="bubblewrap does not work here")

@@ -11,7 +11,7 @@ from kjnb.embedded.api import watching
 from kjnb.embedded.api.representation import Form
 from kjnb.embedded.api.resources import BY_PLURAL
 from kjnb.embedded.api.watching import Asked, Stream
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.node.images import known, zygote_for
+from kjnb.embedded.container.images import known, zygote_for
 from tests.embedded.node import LOCAL, Node, node, terminated
 
 PROBE = Path(__file__).with_name("probe.py")

@@ -7,7 +7,7 @@ from typing import Any
 
 from kjnb.embedded.api import schema
 from kjnb.embedded.api.resources import BY_PLURAL, Resource
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 Object = dict[str, Any]
 TRACKED = "batch.kubernetes.io/job-tracking"

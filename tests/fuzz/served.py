@@ -23,7 +23,7 @@ from kjnb.embedded import credentials, serve
 from kjnb.embedded.api.server import Context, listen
 from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 T = TypeVar("T")
 PATIENCE = 20  # seconds for one answer on a busy machine; a hang is a failure

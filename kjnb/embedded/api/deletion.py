@@ -12,7 +12,7 @@ from typing import Any
 from kjnb.embedded.api import namespaces
 from kjnb.embedded.api.resources import BY_PLURAL
 from kjnb.embedded.api.timestamps import stamp
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 Object = dict[str, Any]
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"

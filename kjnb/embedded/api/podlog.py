@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from kjnb.embedded.api import answers
 from kjnb.embedded.api.log_options import LogOptions
 from kjnb.embedded.api.log_reading import Reader, Stamper
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 Object = dict[str, Any]
 POLL_SECONDS = 0.05

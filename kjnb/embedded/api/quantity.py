@@ -30,7 +30,7 @@ def parse(text: str | float) -> Fraction:
 
 def canonical(text: str | float) -> str:
     """As the API server writes it: no fraction, the largest unit that allows that. ValueError."""
-    value, given = max(-LARGEST, min(parse(text), LARGEST)), str(text)
+    value, given = max(Fraction(-LARGEST), min(parse(text), Fraction(LARGEST))), str(text)
     if value == 0:
         return "0"
     if given[-1] == "i" and abs(value) >= 1024 and value.denominator == 1:

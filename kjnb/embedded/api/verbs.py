@@ -13,7 +13,7 @@ from kjnb.embedded.api.resources import Resource
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.validation import core, job_status
 from kjnb.embedded.api.validation.errors import unsupported, wrong
-from kjnb.embedded.store import AlreadyExists, Conflict, Expired, NotFound, Store
+from kjnb.embedded.store.store import AlreadyExists, Conflict, Expired, NotFound, Store
 
 Object = dict[str, Any]
 Objects = list[Object]

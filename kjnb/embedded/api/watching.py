@@ -13,7 +13,7 @@ from kjnb.embedded.api import answers, collections, selectors
 from kjnb.embedded.api.list_options import ListOptions
 from kjnb.embedded.api.representation import Form
 from kjnb.embedded.api.resources import Resource
-from kjnb.embedded.store import Batch, Event, Expired, Store, Watch
+from kjnb.embedded.store.store import Batch, Event, Expired, Store, Watch
 
 Object = dict[str, Any]
 ENCODE = msgspec.json.Encoder().encode

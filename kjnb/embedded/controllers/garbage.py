@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from kjnb.embedded.api.deletion import FOREGROUND, ORPHAN, request_deletion
 from kjnb.embedded.controllers.job_pods import Object, deleting, terminal, uid
-from kjnb.embedded.store import Event, Store
+from kjnb.embedded.store.store import Event, Store
 
 RESOURCE_OF = {
     "Job": "jobs",

@@ -32,7 +32,7 @@ from kjnb.embedded.controllers.job_pods import (
     untracked,
 )
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.store import AlreadyExists, Event, Store
+from kjnb.embedded.store.store import AlreadyExists, Event, Store
 
 Key = tuple[str, str]  # namespace, name
 Facts = tuple[str, bool, bool, bool, int]

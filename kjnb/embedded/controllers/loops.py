@@ -19,7 +19,7 @@ from kjnb.embedded.controllers.pod_garbage import THRESHOLD
 from kjnb.embedded.controllers.pod_garbage_loop import PodGarbageLoop
 from kjnb.embedded.controllers.scheduler_loop import SchedulerLoop
 from kjnb.embedded.events import KEPT_EVENTS, outdated
-from kjnb.embedded.store import Event, Store, Watch
+from kjnb.embedded.store.store import Event, Store, Watch
 
 EVENTS_EVERY = 60.0
 EVENTS_AT_ONCE = 2_500  # beyond those that are kept: to find the oldest costs a look at all

@@ -11,7 +11,7 @@ from kjnb.embedded.api import namespaces
 from kjnb.embedded.api.deletion import request_deletion
 from kjnb.embedded.api.resources import BY_PLURAL
 from kjnb.embedded.api.timestamps import stamp
-from kjnb.embedded.store import Event, Store
+from kjnb.embedded.store.store import Event, Store
 
 Object = dict[str, Any]
 CONTENT = tuple(plural for plural, one in BY_PLURAL.items() if one.namespaced and plural != "events")

@@ -13,7 +13,7 @@ from kjnb.embedded.api.deletion import request_deletion
 from kjnb.embedded.controllers.job_pods import Object, uid
 from kjnb.embedded.controllers.pod_garbage import QUARANTINE, THRESHOLD, collectable, lost, surplus
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.store import Event, Store
+from kjnb.embedded.store.store import Event, Store
 
 Key = tuple[str, str]  # namespace, name
 EVERY = 20.0

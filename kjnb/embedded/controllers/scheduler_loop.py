@@ -22,7 +22,7 @@ from kjnb.embedded.controllers.scheduler import (
     total,
 )
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.store import Event, Store
+from kjnb.embedded.store.store import Event, Store
 
 Key = tuple[str, str]
 COMPONENT = "default-scheduler"

@@ -12,11 +12,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from kjnb.embedded.node import wire
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.orders import Orders
 from kjnb.embedded.node.pod_status import Container
 from kjnb.embedded.node.supervision import Supervision
+from kjnb.embedded.supervisor import wire
 
 OUTPUT_BYTES = 10 * 1024
 

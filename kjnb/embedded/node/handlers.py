@@ -14,9 +14,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.simple_httpclient import HTTPTimeoutError
 
 from kjnb.embedded.api.discovery import KUBERNETES
+from kjnb.embedded.container.pod_env import Unready
 from kjnb.embedded.node.guests import Guests
 from kjnb.embedded.node.lifecycle import PodLife
-from kjnb.embedded.node.pod_env import Unready
 from kjnb.embedded.node.pod_status import HOST, Container
 from kjnb.embedded.node.restarts import go_duration
 

@@ -17,8 +17,10 @@ from typing import Any
 
 from kjnb.embedded.api.discovery import KUBERNETES
 from kjnb.embedded.api.timestamps import seconds, stamp
+from kjnb.embedded.container import disk_use, images, pod_env, refresh, termination
+from kjnb.embedded.container.settings import Settings
 from kjnb.embedded.events import Recorder
-from kjnb.embedded.node import capacity, disk_use, images, lifecycle, pod_env, refresh, termination, wire
+from kjnb.embedded.node import capacity, lifecycle
 from kjnb.embedded.node.guests import Guests
 from kjnb.embedded.node.handlers import Handlers
 from kjnb.embedded.node.lifecycle import PodLife
@@ -27,12 +29,12 @@ from kjnb.embedded.node.orders import Orders
 from kjnb.embedded.node.pod_events import PodEvents
 from kjnb.embedded.node.pod_status import Container
 from kjnb.embedded.node.probing import Probing
-from kjnb.embedded.node.settings import Settings
 from kjnb.embedded.node.status_writer import StatusWriter
 from kjnb.embedded.node.stopping import Stopping
 from kjnb.embedded.node.supervision import Supervision
 from kjnb.embedded.node.timers import Timers
-from kjnb.embedded.store import Event, Store
+from kjnb.embedded.store.store import Event, Store
+from kjnb.embedded.supervisor import wire
 
 Object = dict[str, Any]
 There = dict[str, wire.Started | wire.Exited]  # what the supervisor has, by process id

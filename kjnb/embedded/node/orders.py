@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from kjnb.embedded.api.quantity import parse
-from kjnb.embedded.node import box, capacity, images, pod_env, termination, volume_files, volumes, wire
+from kjnb.embedded.container import box, images, pod_env, termination, volume_files, volumes
+from kjnb.embedded.container.settings import Settings
+from kjnb.embedded.node import capacity
 from kjnb.embedded.node.lifecycle import PodLife, number_of
 from kjnb.embedded.node.log_folder import LogFolder
 from kjnb.embedded.node.pod_status import Container
-from kjnb.embedded.node.settings import Settings
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
+from kjnb.embedded.supervisor import wire
 
 Object = dict[str, Any]
 

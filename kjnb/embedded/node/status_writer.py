@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Callable
 
 from kjnb.embedded.api.timestamps import stamp
-from kjnb.embedded.node import wire
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.pod_status import status
 from kjnb.embedded.node.supervision import Supervision
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
+from kjnb.embedded.supervisor import wire
 
 GATHER = 0.02  # seconds in which a container that started may end, and spare a write
 

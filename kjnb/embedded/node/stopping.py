@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from kjnb.embedded.node import lifecycle, wire
+from kjnb.embedded.node import lifecycle
 from kjnb.embedded.node.handlers import Handlers
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.pod_events import PodEvents
@@ -13,6 +13,7 @@ from kjnb.embedded.node.pod_status import Container
 from kjnb.embedded.node.probing import Probing
 from kjnb.embedded.node.supervision import Supervision
 from kjnb.embedded.node.timers import Timers
+from kjnb.embedded.supervisor import wire
 
 AFTER_HOOK = 2.0  # seconds that a container has at least when its hook has taken all its grace
 

@@ -14,9 +14,9 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from kjnb.embedded.node import wire
-from kjnb.embedded.node.peer import socket_path
-from kjnb.embedded.node.processes import own_version
+from kjnb.embedded.supervisor import wire
+from kjnb.embedded.supervisor.peer import socket_path
+from kjnb.embedded.supervisor.processes import own_version
 
 START_WITHIN = 20.0  # seconds until a supervisor that was started must answer
 RETRY = 0.02  # seconds
@@ -149,7 +149,7 @@ def spawn(state: Path, python: str = sys.executable) -> subprocess.Popen[bytes]:
     log = os.open(state / "supervisor.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         return subprocess.Popen(
-            [python, "-m", "kjnb.embedded.node.supervisor", str(state)],
+            [python, "-m", "kjnb.embedded.supervisor.supervisor", str(state)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kjnb.embedded.node.wire import Exited
+from kjnb.embedded.supervisor.wire import Exited
 
 LONG = 256 * 1024  # bytes: shorten it when there is a good moment
 TOO_LONG = 16 * LONG  # make that moment

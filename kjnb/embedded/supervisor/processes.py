@@ -8,7 +8,7 @@ import os
 import signal
 from pathlib import Path
 
-from kjnb.embedded.node.zygote import start_time
+from kjnb.embedded.supervisor.zygote import start_time
 
 PR_SET_CHILD_SUBREAPER = 36
 OOM_SCORE = "500"  # more than any process of the user's has by itself

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded.database import Database
-from kjnb.embedded.history import ENCODE, Batch, Event, Expired, History, StoreError, Watch
-from kjnb.embedded.lookup import Key, Lookup
+from kjnb.embedded.store.database import Database
+from kjnb.embedded.store.history import ENCODE, Batch, Event, Expired, History, StoreError, Watch
+from kjnb.embedded.store.lookup import Key, Lookup
 
 __all__ = [
     "ENCODE", "AlreadyExists", "Batch", "Conflict", "Event", "Expired", "NotFound", "Store", "StoreError", "Watch",

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from kjnb.embedded.node.pod_env import Unready
+from kjnb.embedded.container.pod_env import Unready
 
 
 class Entry(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

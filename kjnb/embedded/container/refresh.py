@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kjnb.embedded.store import Store
+from kjnb.embedded.store.store import Store
 
 Object = dict[str, Any]
 KINDS = {"configmaps": ("configMap", "name"), "secrets": ("secret", "secretName")}

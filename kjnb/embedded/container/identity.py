@@ -10,7 +10,7 @@ import shutil
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from kjnb.embedded.node.pod_env import Unready
+from kjnb.embedded.container.pod_env import Unready
 
 Object = dict[str, Any]
 

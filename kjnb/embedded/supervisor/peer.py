@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from kjnb.embedded.node import wire
+from kjnb.embedded.supervisor import wire
 
 SOCKET_NAME_LIMIT = 100  # bytes; the kernel takes 107
 

@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kjnb.embedded.node import image_names
-from kjnb.embedded.node.pod_env import Unready
+from kjnb.embedded.container import image_names
+from kjnb.embedded.container.pod_env import Unready
 
 LOCAL = "local://"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -1,6 +1,6 @@
 """The parent of every container: it outlives the server, so that no exit code is ever lost.
 
-`python -m kjnb.embedded.node.supervisor STATE_DIR` in a session of its own, single-threaded, one loop. It knows
+`python -m kjnb.embedded.supervisor.supervisor STATE_DIR` in a session of its own, single-threaded, one loop. It knows
 processes and nothing of pods. What ends is in the journal before anybody is told, and told until it is acknowledged.
 Containers are its own children, or children of a zygote of its: should that die, the kernel makes them ours, zombies
 included (we are their subreaper).
@@ -19,11 +19,11 @@ import sys
 import time
 from pathlib import Path
 
-from kjnb.embedded.node import births, processes, wire, zygotes
-from kjnb.embedded.node.container_process import Container, end_lost_strays, end_strays, execute, refused
-from kjnb.embedded.node.growth import Growth
-from kjnb.embedded.node.memory import MemoryGroups
-from kjnb.embedded.node.peer import Peer, listen
+from kjnb.embedded.supervisor import births, processes, wire, zygotes
+from kjnb.embedded.supervisor.container_process import Container, end_lost_strays, end_strays, execute, refused
+from kjnb.embedded.supervisor.growth import Growth
+from kjnb.embedded.supervisor.memory import MemoryGroups
+from kjnb.embedded.supervisor.peer import Peer, listen
 
 LOOK_AT_MEMORY_EVERY = 0.05  # seconds, while a limit has no cgroup
 SUCCEED_WITHIN = 10.0  # seconds; the earlier supervisor's lock is free, so it is at most still ending

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded.node import processes, wire, zygote, zygotes
+from kjnb.embedded.supervisor import processes, wire, zygote, zygotes
 
 EXEC_WITHIN = 10.0  # seconds
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kjnb.embedded.node import host_paths, volume_files
-from kjnb.embedded.node.bubblewrap import Mount
-from kjnb.embedded.node.pod_env import REFERENCE, Unready, expand
-from kjnb.embedded.node.volume_files import Source
+from kjnb.embedded.container import host_paths, volume_files
+from kjnb.embedded.container.bubblewrap import Mount
+from kjnb.embedded.container.pod_env import REFERENCE, Unready, expand
+from kjnb.embedded.container.volume_files import Source
 
 Object = dict[str, Any]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from kjnb.embedded.sharing import Sharing
+from kjnb.embedded.store.sharing import Sharing
 
 Key = tuple[str, str, str]
 Rows = list[tuple[Key, dict[str, Any]]]

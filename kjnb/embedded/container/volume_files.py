@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kjnb.embedded.node.pod_env import SOURCES, Lookup, Unready, contents, field, resource_field
+from kjnb.embedded.container.pod_env import SOURCES, Lookup, Unready, contents, field, resource_field
 
 Object = dict[str, Any]
 READABLE = 0o644

@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kjnb.embedded.node import bubblewrap, identity, images, wire
-from kjnb.embedded.node.bubblewrap import Mount
-from kjnb.embedded.node.identity import Identity
-from kjnb.embedded.node.images import Image
-from kjnb.embedded.node.pod_env import Unready
+from kjnb.embedded.container import bubblewrap, identity, images
+from kjnb.embedded.container.bubblewrap import Mount
+from kjnb.embedded.container.identity import Identity
+from kjnb.embedded.container.images import Image
+from kjnb.embedded.container.pod_env import Unready
+from kjnb.embedded.supervisor import wire
 
 Object = dict[str, Any]
 

@@ -12,8 +12,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded.node import zygote as program
-from kjnb.embedded.node.processes import anonymous_bytes, die_first
+from kjnb.embedded.supervisor import zygote as program
+from kjnb.embedded.supervisor.processes import anonymous_bytes, die_first
 
 LOOK_EVERY = 0.02  # seconds between two looks at the installed distributions
 WARM_WITHIN = 30.0  # seconds after which a zygote that is not ready is given up

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kjnb.embedded.node.bubblewrap import Mount
+from kjnb.embedded.container.bubblewrap import Mount
 
 Object = dict[str, Any]
 DEFAULT = "/dev/termination-log"

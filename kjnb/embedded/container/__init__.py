@@ -1,0 +1,1 @@
+"""What is around a container's process: image, environment, volumes, box."""

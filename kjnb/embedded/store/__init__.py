@@ -1,0 +1,1 @@
+"""The objects: one write path, one order, durable."""
