@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kjnb.embedded.store.history import Batch, Event, Expired, History, Watch
-from kjnb.embedded.store.store import history
+from kjnb.embedded.store import history
 
 
 def batch(*versions, size=10):
