@@ -97,7 +97,7 @@ def test_a_readiness_probe_decides_whether_a_pod_is_ready(tmp_path: Path) -> Non
         pod = shell(here, "sleep 300", container={"readinessProbe": probe})
         await here.eventually(lambda: "Unhealthy" in reasons(here, pod))
         assert ("Unhealthy", "Readiness probe failed: looking\n") in here.events(pod)
-        assert shown(here, pod)["started"]
+        await here.eventually(lambda: shown(here, pod).get("started"))
         assert not ready(here, pod)
         flag = here.state / "pods" / pod["metadata"]["uid"] / "ready"
         flag.touch()
@@ -215,7 +215,7 @@ def test_hooks_that_fail_are_told(tmp_path: Path) -> None:
         hooks = {"preStop": {"exec": {"command": ["false"]}}}
         pod = shell(here, "sleep 300", container={"lifecycle": hooks}, metadata={"finalizers": ["tests/look"]})
         await here.running(pod)
-        here.delete(pod, grace=20)
+        here.delete(pod, grace=2)
         await here.ran(pod)
         assert ("FailedPreStopHook", "PreStopHook failed") in here.events(pod)
 
