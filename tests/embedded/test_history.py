@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from kjnb.embedded.store.history import Batch, Event, Expired, History, Watch
 from kjnb.embedded.store import history
+from kjnb.embedded.store.history import Batch, Event, Expired, History, Watch
 
 
 def batch(*versions, size=10):
