@@ -68,11 +68,13 @@ def stop(home: str | Path | None = None, *, keep_pods: bool = False) -> bool:
     if not folder.is_dir():
         return False
     with state.locked(folder / "start.lock"):
+        number = signal.SIGHUP if keep_pods else signal.SIGTERM
         found = state.running(folder)
         if found is not None:
-            _end(found, signal.SIGHUP if keep_pods else signal.SIGTERM)
+            _end(found, number)
+        hidden = _end_hidden(folder, number)
         left = not keep_pods and end_supervisor(folder)
-    return found is not None or left
+    return found is not None or hidden or left
 
 
 def status(home: str | Path | None = None) -> dict[str, Any]:
@@ -190,6 +192,21 @@ def _end(found: state.Server, number: signal.Signals) -> None:
             _signal(found, signal.SIGKILL)
             break
         time.sleep(0.02)
+
+
+def _end_hidden(folder: Path, number: signal.Signals) -> bool:
+    """End a server that server.json does not tell of, until nobody holds its place; whether there was one."""
+    limit, asked = time.monotonic() + STOP_SECONDS, 0
+    while (pid := state.holder(folder)) is not None:
+        late = time.monotonic() > limit
+        if pid and (late or pid != asked):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else number)
+        asked = pid or asked
+        if late and time.monotonic() > limit + 1.0:
+            raise OSError(f"a server that cannot be ended holds {folder}")
+        time.sleep(0.02)
+    return bool(asked)
 
 
 def _lives(found: state.Server) -> bool:

@@ -92,7 +92,11 @@ def only_one(folder: Path) -> Iterator[bool]:
     """Hold the folder's lock meanwhile; false when another process has it and does not end soon."""
     handle = os.open(folder / "server.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        yield _locked(handle, time.monotonic() + LOCK_SECONDS)
+        alone = _locked(handle, time.monotonic() + LOCK_SECONDS)
+        if alone:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        yield alone
     finally:
         os.close(handle)
 

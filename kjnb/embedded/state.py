@@ -164,6 +164,25 @@ def announced(folder: Path) -> Server | None:
         return None
 
 
+def holder(folder: Path) -> int | None:
+    """The pid of the server that holds the folder's lock, from its first moment to its last; 0 when it did not say it.
+
+    None when nobody holds it. server.json may be missing or of another kjnb; the lock is never wrong.
+    """
+    try:
+        lock = os.open(folder / "server.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        said = os.read(lock, 20).strip()
+        return int(said) if said.isdigit() else 0
+    finally:
+        os.close(lock)
+    return None
+
+
 def running(folder: Path) -> Server | None:
     """The server that runs now; None for a stale file: its pid is gone, or is another process by now."""
     found = announced(folder)

@@ -183,6 +183,22 @@ def test_a_port_that_is_taken_meanwhile_is_changed(home):
         client.close()
 
 
+def test_stop_ends_a_server_whose_note_is_missing_or_of_another_clock(home):
+    """A note that an earlier kjnb wrote may tell the start time by another clock: the lock says who serves."""
+    folder = embedded.start(home).parent
+    pid = pid_of(home)
+    note = json.loads((folder / "server.json").read_text())
+    (folder / "server.json").write_text(json.dumps(note | {"started": 1.5}))
+    assert embedded.stop(home)
+    assert state.holder(folder) is None
+    eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    embedded.start(home)
+    (folder / "server.json").unlink()
+    assert embedded.stop(home)
+    assert state.holder(folder) is None
+    assert not embedded.stop(home)
+
+
 def test_asking_makes_no_folder(home):
     assert embedded.status(home / "new")["running"] is False
     assert embedded.stop(home / "new") is False
