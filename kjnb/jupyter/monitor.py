@@ -45,11 +45,11 @@ class Monitor:
 
     def show(self) -> Monitor:
         """Display both outputs under the current cell, and keep them true from a thread of its own."""
-        state = self.run.state
-        if frontend.runs_widgets() and not state.over:
+        settled, state = self.run.follower.settled, self.run.state
+        if frontend.runs_widgets() and not settled:
             self._open(state)
-        self._picture(state)
-        if state.over:
+        self._picture(state, settled)
+        if settled:
             self.over.set()
         elif frontend.kernel() is not None:
             threading.Thread(target=self._follow, name=f"kjnb-view-{self.run.name}", daemon=True).start()
@@ -87,12 +87,13 @@ class Monitor:
         with self._lock:
             if self.over.is_set():
                 return
-            state, now = self.run.state, self._clock()
-            if state.over or force or static.due(self._shown, self._updated, now):
-                self._picture(state)
+            # a Job's end may be heard before its last pods' ends: only what is settled is the last picture
+            settled, state, now = self.run.follower.settled, self.run.state, self._clock()
+            if settled or force or static.due(self._shown, self._updated, now):
+                self._picture(state, settled)
                 self._updated = now
             self._live(state)
-            if state.over:
+            if settled:
                 self._end()
 
     def _live(self, state: RunState) -> None:
@@ -109,8 +110,8 @@ class Monitor:
                 self.live.trouble, f"{state.name}: {trouble.what}. What is shown may be old; trying again."
             )
 
-    def _picture(self, state: RunState) -> None:
-        as_of = "" if state.over else time.strftime("%H:%M:%S", time.localtime(self._clock()))
+    def _picture(self, state: RunState, settled: bool) -> None:
+        as_of = "" if settled else time.strftime("%H:%M:%S", time.localtime(self._clock()))
         self._static.show(static.bundle(state, self._timeline(state), as_of, self.run.labels))
 
     def _end(self) -> None:

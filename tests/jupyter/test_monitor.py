@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from kjnb.jupyter import live, static
+from kjnb.jupyter import live, monitor, static
 from kjnb.view.timeline import timeline
 from tests import homes
-from tests.model.facts import START, job, pods, run
+from tests.model.facts import FAILED, START, job, pods, run
 from tests.waiting import eventually
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -48,6 +49,23 @@ def test_a_redraw_sends_what_has_changed(count):
     sent.clear()
     view.draw(after, timeline(after, START + 1))
     assert [one for one in sent if one] == []
+
+
+def test_the_last_picture_waits_for_the_last_pods(capsys):
+    """A Job's end may be heard before the ends of its pods: a picture drawn between them would stay for ever."""
+    failed = job(failed="0-1", conditions=FAILED)
+    told = SimpleNamespace(name="r", labels=[""] * 2, now=lambda: START + 1, follower=SimpleNamespace(settled=False))
+    told.state = run(2, failed)
+    view = monitor.Monitor(told)
+    view.finish()
+    assert not view.over.is_set()
+    assert "as of" in capsys.readouterr().out
+    told.state, told.follower.settled = run(2, failed, *pods("0:Failed 1:Failed")), True
+    view.finish()
+    assert view.over.is_set()
+    said = capsys.readouterr().out
+    assert "exit code 1" in said
+    assert "as of" not in said
 
 
 class Page:
