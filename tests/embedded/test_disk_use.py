@@ -40,15 +40,15 @@ def written(folder: Path, kibibytes: int) -> None:
         ),
         (
             pod("100Ki", "100Ki"),
-            {"pods/tmp/c0_0": 101, "logs/n_p_u/c1": 101},
+            {"pods/tmp_c0_0": 101, "logs/n_p_u/c1": 101},
             "Pod ephemeral local storage usage exceeds the total limit of containers 204800. ",
         ),
         (
             pod("100Ki", None),
-            {"pods/tmp/c0_1": 60, "logs/n_p_u/c0": 60},
+            {"pods/tmp_c0_1": 60, "logs/n_p_u/c0": 60},
             'Container c0 exceeded its local ephemeral storage limit "100Ki". ',
         ),
-        (pod("100Ki", None), {"pods/tmp/c1_0": 600, "logs/n_p_u/c1": 60}, ""),
+        (pod("100Ki", None), {"pods/tmp_c1_0": 600, "logs/n_p_u/c1": 60}, ""),
     ],
 )
 def test_what_is_over_its_limit(tmp_path: Path, asked: Any, places: dict[str, int], words: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kjnb.embedded.container import bubblewrap
+from kjnb.embedded.supervisor.memory import NAME, _own_group
 from tests.embedded.node import Node, node, terminated
 
 SH = "busybox:1.36"
@@ -209,8 +210,30 @@ def test_memory_beyond_the_limit_is_the_end(tmp_path: Path) -> None:
         pod = await here.ran(here.pod(["python", "-c", script], container=limit))
         assert terminated(pod)["exitCode"] == 137
         assert terminated(pod)["reason"] == "OOMKilled"
+        killed_itself = await here.ran(here.pod(["sh", "-c", "kill -9 $$$$"], container=limit))
+        assert terminated(killed_itself)["exitCode"] == 137
+        assert terminated(killed_itself)["reason"] == "Error"  # whatever became of the one before in its group
 
     run(tmp_path, scenario)
+
+
+def test_memory_groups_are_given_again_and_go_with_the_supervisor(tmp_path: Path) -> None:
+    async def scenario(here: Node) -> set[Path]:
+        limit = {"resources": {"limits": {"memory": "64Mi"}}}
+        for _ in range(5):
+            await here.ran(shell(here, "true", container=limit))
+        home, _ = _own_group()
+        found = set(home.glob(f"{NAME}{here.supervisor_pid()}-*")) if home else set()
+        assert len(found) <= 2  # the one for finding out, and the pods'
+        return found
+
+    groups: set[Path] = set()
+
+    async def kept(here: Node) -> None:
+        groups.update(await scenario(here))
+
+    run(tmp_path, kept)
+    assert not [group for group in groups if group.exists()]
 
 
 def test_volumes_need_bubblewrap_and_work_with_it(tmp_path: Path) -> None:

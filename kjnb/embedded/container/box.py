@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kjnb.embedded.container import bubblewrap, identity, images
+from kjnb.embedded.container import bubblewrap, folders, identity, images
 from kjnb.embedded.container.bubblewrap import Mount
 from kjnb.embedded.container.identity import Identity
 from kjnb.embedded.container.images import Image
@@ -25,7 +25,7 @@ class Box(NamedTuple):
     """`folder` is the pod's own, `tmp` the container's."""
 
     folder: Path
-    tmp: Path
+    tmp: str
     image: Image
     mounts: list[Mount]
     who: Identity
@@ -45,11 +45,11 @@ def make(pod: Object, container: Object, folder: Path, process: str, image: Imag
     """The box of a container and its folders. Unready if it must not be who it would be."""
     identity.require_not_root(pod, container, os.geteuid())
     who = identity.possible(identity.wanted(pod, container))
-    tmp = folder / "tmp" / "_".join(process.split("_")[1:3])  # a guest of a container has its /tmp
-    for own in (folder, folder / "work", folder / "tmp", tmp):
-        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    whose = "_".join(process.split("_")[1:3])  # a guest of a container has its /tmp
+    folders.make(f"{folder}/work")
+    tmp = folders.make(str(folder / f"tmp_{whose}"))
     if who.uid is not None:
-        tmp.chmod(0o1777)
+        Path(tmp).chmod(0o1777)
     return Box(folder, tmp, image, mounts, who)
 
 
@@ -57,13 +57,13 @@ def variables(box: Box, hostname: str) -> dict[str, str]:
     """What the machine, not the image, says; another user cannot enter the pod's folder."""
     if box.who.uid is not None:
         return {"HOME": "/", "HOSTNAME": hostname}
-    return {"HOME": str(box.folder), "TMPDIR": str(box.tmp), "HOSTNAME": hostname}
+    return {"HOME": str(box.folder), "TMPDIR": box.tmp, "HOSTNAME": hostname}
 
 
 def working_directory(box: Box, asked: str | None) -> tuple[str, Box]:
     """Where the program begins; a folder that this machine lacks is made for it, as container runtimes do."""
     if not asked:
-        return "/" if box.who.uid is not None else str(box.folder / "work"), box
+        return "/" if box.who.uid is not None else f"{box.folder}/work", box
     path = os.path.normpath(os.path.join("/", asked))
     if os.path.isdir(path) or any(path == mount.target or path.startswith(f"{mount.target}/") for mount in box.mounts):
         return path, box
@@ -113,7 +113,7 @@ def _wrapped(order: wire.Start, box: Box, bwrap: str) -> wire.Start:
     shell = images.bash() if box.image.busybox else None
     if shell and os.path.realpath("/bin/sh") != os.path.realpath(shell):
         mounts.append(Mount(shell, os.path.realpath("/bin/sh"), read_only=True))
-    frame = bubblewrap.Frame(order.hostname, box.who.read_only_root, str(box.tmp) if covered else None)
+    frame = bubblewrap.Frame(order.hostname, box.who.read_only_root, box.tmp if covered else None)
     before = identity.words(box.who)
     path, argv = (before[0], [*before, order.path, *order.argv[1:]]) if before else (order.path, order.argv)
     argv = bubblewrap.wrap(bwrap, path, argv, mounts, frame)

@@ -78,7 +78,7 @@ def _scratch(pod: Object, folder: Path) -> list[Path]:
 def _of_container(folder: Path, logs: Path, pod: Object, name: str) -> int:
     meta = pod["metadata"]
     place = f"{meta.get('namespace', 'default')}_{meta['name']}_{meta['uid']}"
-    return size(logs / place / name) + sum(size(path) for path in (folder / "tmp").glob(f"{name}_*"))
+    return size(logs / place / name) + sum(size(path) for path in folder.glob(f"tmp_{name}_*"))
 
 
 def size(folder: Path) -> int:

@@ -36,7 +36,7 @@ from kjnb.embedded.store.store import AlreadyExists, Event, Store
 
 Key = tuple[str, str]  # namespace, name
 Facts = tuple[str, bool, bool, bool, int]
-TICK = 0.01
+TICK = 0.02
 STATUS_EVERY = 0.2
 RETRY = 1.0
 MOST_RETRY = 60.0

@@ -11,6 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
+from kjnb.embedded.container import folders
 from kjnb.embedded.log_times import SUFFIX
 
 TAIL_LINES = 80
@@ -26,14 +27,13 @@ class LogFolder:
     def _pod(self, namespace: str, pod: str, uid: str) -> Path:
         return self.root / f"{namespace}_{pod}_{uid}"
 
-    def place(self, namespace: str, pod: str, uid: str, container: str, number: int) -> Path:
+    def place(self, namespace: str, pod: str, uid: str, container: str, number: int) -> str:
         """The file that the container's process of that number writes; its folder is there, an old log is not."""
-        folder = self._pod(namespace, pod, uid) / container
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = folders.make(f"{self.root}/{namespace}_{pod}_{uid}/{container}")
         if number > 1:
             for suffix in (".log", SUFFIX):
-                (folder / f"{number - 2}{suffix}").unlink(missing_ok=True)
-        return folder / f"{number}.log"
+                Path(f"{folder}/{number - 2}{suffix}").unlink(missing_ok=True)
+        return f"{folder}/{number}.log"
 
     def find(self, namespace: str, pod: str, uid: str, container: str, number: int | None = None) -> Path | None:
         """The log of the process of that number, or of the newest; None if there is none."""

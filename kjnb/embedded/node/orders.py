@@ -31,7 +31,7 @@ class Orders:
         self.settings = settings
         self.state = state
         self.logs = logs
-        self.capacity = has
+        self.allocatable = capacity.allocatable(has)
         self.fork = fork
 
     def start(self, life: PodLife, container: Container) -> wire.Start:
@@ -40,14 +40,14 @@ class Orders:
         log = self.logs.place(
             meta.get("namespace", "default"), meta["name"], life.uid, container.name, number_of(container.id)
         )
-        return self.order(life.obj, container.spec, container.id, str(log))
+        return self.order(life.obj, container.spec, container.id, log)
 
     def order(self, pod: Object, spec: Object, process: str, log: str, argv: list[str] | None = None) -> wire.Start:
         """A process of a container: its own, or `argv` in a box like its own. Unready if something is missing."""
         meta = pod["metadata"]
         folder = self.state / "pods" / meta["uid"]
         hostname = pod["spec"].get("hostname") or meta["name"][:63]
-        source = volume_files.Source(pod, self._lookup(meta.get("namespace")), capacity.allocatable(self.capacity))
+        source = volume_files.Source(pod, self._lookup(meta.get("namespace")), self.allocatable)
         shown = volumes.set_up(folder, source)
         image = images.known(spec.get("image", ""), self.settings.images())
         images.require_pull(image, spec.get("imagePullPolicy"))
@@ -68,7 +68,7 @@ class Orders:
     def refresh(self, pod: Object) -> bool:
         """Show a running pod what the objects behind its volumes say by now; whether anything changed."""
         meta = pod["metadata"]
-        source = volume_files.Source(pod, self._lookup(meta.get("namespace")), capacity.allocatable(self.capacity))
+        source = volume_files.Source(pod, self._lookup(meta.get("namespace")), self.allocatable)
         return volumes.refresh(self.state / "pods" / meta["uid"], source)
 
     def _lookup(self, namespace: str | None) -> pod_env.Lookup:

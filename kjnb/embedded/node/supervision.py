@@ -42,11 +42,13 @@ class Supervision:
         self._ending = False
         self.over = False  # whether the supervisor was told to end, and has
         self._child: subprocess.Popen[bytes] | None = None
+        self._unsent = bytearray()
 
     async def reports(self) -> AsyncIterator[list[wire.Report]]:
         """Batches of reports, in the order in which they were told; over only after an End."""
         while not self._ending:
             reader, self._writer = await self._connect()
+            self._unsent.clear()  # that was for the connection before
             frames = wire.reports()
             self.send(wire.End() if self._ending else wire.List())
             with contextlib.suppress(OSError):
@@ -67,14 +69,24 @@ class Supervision:
         return said.version != self._version and not said.running and not said.exited
 
     def send(self, order: wire.Order) -> None:
-        """Give an order; after End no other supervisor is started."""
+        """Give an order, with all others of this turn of the loop; after End no other supervisor is started."""
         self._ending = self._ending or isinstance(order, wire.End)
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(wire.frame(order))
+        if self._writer is None or self._writer.is_closing():
+            return
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush, self._writer)
+        self._unsent += wire.frame(order)
+
+    def _flush(self, writer: asyncio.StreamWriter) -> None:
+        """Write what was gathered for that connection, if it is still the one."""
+        if writer is self._writer and not writer.is_closing():
+            writer.write(bytes(self._unsent))
+            self._unsent.clear()
 
     def close(self) -> None:
         """Let go of the connection; the supervisor goes on."""
         if self._writer is not None:
+            self._flush(self._writer)
             self._writer.close()
 
     async def end(self, within: float = 20.0) -> None:

@@ -49,19 +49,22 @@ class EventFields(NamedTuple):
 class Event(EventFields):
     """One change; its JSON is made once and shared by every watcher and the database."""
 
-    @cached_property
+    @property
     def encoded(self) -> bytes:
         """The object as JSON."""
-        return ENCODE(self.obj)
+        known: bytes | None = self.__dict__.get("json")  # without cached_property's lock, which costs more
+        if known is None:
+            known = self.__dict__["json"] = ENCODE(self.obj)
+        return known
 
     @cached_property
     def size(self) -> int:
         """About how many bytes it holds."""
-        return len(self.encoded) if "encoded" in self.__dict__ else UNKNOWN_SIZE
+        return len(self.encoded) if "json" in self.__dict__ else UNKNOWN_SIZE
 
     def shrink(self) -> None:
         """Forget the JSON."""
-        self.__dict__.pop("encoded", None)
+        self.__dict__.pop("json", None)
 
 
 class Batch(list[Event]):

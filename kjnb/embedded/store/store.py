@@ -39,7 +39,11 @@ class Conflict(StoreError):  # noqa: N818
 
 
 class Store:
-    """See the module; `path` None keeps everything in memory only. `window` is the group commit's, in seconds."""
+    """See the module; `path` None keeps everything in memory only.
+
+    The first write after a quiet time is committed `window` seconds later, a busy store commits each `spacing` seconds:
+    what a commit, and waking everybody for it, costs is then shared by more writes.
+    """
 
     def __init__(
         self,
@@ -48,11 +52,14 @@ class Store:
         clock: Callable[[], datetime | float],
         new_uid: Callable[[], str],
         window: float = 0.001,
+        spacing: float = 0.008,
         history: int = 10_000,
     ) -> None:
         self._clock = clock
         self._new_uid = new_uid
         self._window = window
+        self._spacing = spacing
+        self._flushed = -spacing  # when, by the loop's clock
         self._objects: dict[str, dict[str, dict[str, Object]]] = {}
         self._lookup = Lookup()
         self._watches: dict[str, list[Watch]] = {}
@@ -192,7 +199,7 @@ class Store:
         self._lookup.change(key, old, obj if kind != "DELETED" else None)
         self._pending.append(Event(kind, resource, obj, old, self._rv))
         if self._timer is None:
-            self._schedule(self._window)
+            self._schedule()
         return obj
 
     def _now(self) -> str:
@@ -210,14 +217,20 @@ class Store:
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiters.append(waiter)
         if self._timer is None:
-            self._schedule(0)
+            self._schedule()
         await waiter
 
-    def _schedule(self, delay: float) -> None:
+    def _schedule(self, retry: float = 0.0) -> None:
         try:
-            self._timer = asyncio.get_running_loop().call_later(delay, self.flush)
+            loop = asyncio.get_running_loop()
         except RuntimeError:  # written before the loop runs: the first `committed` flushes
-            self._timer = None
+            return
+        due = max(loop.time() + (retry or self._window), self._flushed + self._spacing)
+        self._timer = loop.call_at(due, self._flush_in_time)
+
+    def _flush_in_time(self) -> None:
+        self.flush()
+        self._flushed = asyncio.get_running_loop().time()
 
     def flush(self) -> None:
         """Make pending writes durable and announce them; on a full disk they stay pending and are tried again."""
@@ -233,7 +246,7 @@ class Store:
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_exception(error)
-            self._schedule(1.0)
+            self._schedule(retry=1.0)
             return
         self._pending, self.trouble = [], ""
         self._committed_rv = pending[-1].rv

@@ -11,25 +11,77 @@ import os
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+NAME = "kjnb-"  # of a group: this, the supervisor's pid, and a number
+MOST_IDLE = 32  # groups of one limit that wait for the next container
+MOST_USED = 1 / 8  # of its limit: a group whose last container left more behind in it is not given again
 
 
 class MemoryGroups:
-    """Makes and removes the containers' cgroups below the supervisor's own; `available` is found out by making one."""
+    """The containers' cgroups below the supervisor's own; `available` is found out by making one.
+
+    To make and to remove one costs the kernel as much as a small pod does: those that are left are given again.
+    """
 
     def __init__(self) -> None:
         self.home, self.unified = _own_group()
         self.available = False
+        self._made = 0
+        self._idle: dict[int, list[Path]] = {}  # by limit
+        self._limits: dict[Path, int] = {}
+        self._kills: dict[Path, int] = {}  # what the kernel had counted when a group was taken
         if self.home is not None:
+            self._clear_away()
             with contextlib.suppress(OSError):
-                group = self.make(f"probe-{os.getpid()}", 1 << 30)
-                self.remove(group)
-                self.available = True
+                self.available = self.leave(self.take(1 << 30))
 
-    def make(self, name: str, limit: int) -> Path:
-        """A group with that limit in bytes; OSError if the system refuses."""
+    def take(self, limit: int) -> Path:
+        """A group with that limit in bytes, and nobody in it; OSError if the system refuses."""
+        idle = self._idle.get(limit)
+        group = idle.pop() if idle else self._make(limit)
+        self._kills[group] = self._counted(group)
+        return group
+
+    def was_exhausted(self, group: Path) -> bool:
+        """Whether the kernel killed a process of that group for its memory, since it was taken."""
+        return self._counted(group) > self._kills.get(group, 0)
+
+    def leave(self, group: Path) -> bool:
+        """Let go of a group: it is kept for the next, or removed. False while a dying process is still in it."""
+        limit = self._limits[group]
+        idle = self._idle.setdefault(limit, [])
+        try:
+            if (group / "cgroup.procs").read_bytes():
+                return False
+            used = int((group / ("memory.current" if self.unified else "memory.usage_in_bytes")).read_bytes())
+            if used <= limit * MOST_USED and len(idle) < MOST_IDLE:
+                idle.append(group)
+                return True
+            group.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+        self._forget(group)
+        return True
+
+    def close(self) -> None:
+        """Remove those that nobody is in."""
+        for group in [group for idle in self._idle.values() for group in idle]:
+            with contextlib.suppress(OSError):
+                group.rmdir()
+            self._forget(group)
+        self._idle.clear()
+
+    def _forget(self, group: Path) -> None:
+        self._limits.pop(group, None)
+        self._kills.pop(group, None)
+
+    def _make(self, limit: int) -> Path:
         assert self.home is not None
-        group = self.home / f"kjnb-{name}"
+        self._made += 1
+        group = self.home / f"{NAME}{os.getpid()}-{self._made}"
         group.mkdir(exist_ok=True)
+        self._limits[group] = limit
         if self.unified:
             (group / "memory.max").write_text(str(limit))
             with contextlib.suppress(OSError):
@@ -38,23 +90,22 @@ class MemoryGroups:
             (group / "memory.limit_in_bytes").write_text(str(limit))
         return group
 
-    def was_exhausted(self, group: Path) -> bool:
-        """Whether the kernel killed a process of that group for its memory."""
+    def _counted(self, group: Path) -> int:
+        """How often the kernel has killed a process of that group."""
         counts = group / ("memory.events" if self.unified else "memory.oom_control")
         with contextlib.suppress(OSError):
             fields = dict(line.split() for line in counts.read_text().splitlines())
-            return int(fields.get("oom_kill", "0")) > 0
-        return False
+            return int(fields.get("oom_kill", "0"))
+        return 0
 
-    def remove(self, group: Path) -> bool:
-        """Remove an empty group; False while a dying process is still in it."""
-        try:
-            group.rmdir()
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        return True
+    def _clear_away(self) -> None:
+        """Remove what a supervisor that was killed has left; one that somebody is in refuses."""
+        assert self.home is not None
+        for left in self.home.glob(f"{NAME}*"):
+            owner = left.name.removeprefix(NAME).partition("-")[0]
+            if not owner.isdecimal() or not os.path.exists(f"/proc/{owner}"):
+                with contextlib.suppress(OSError):
+                    left.rmdir()
 
 
 def _own_group() -> tuple[Path | None, bool]:

@@ -81,6 +81,7 @@ class Supervisor:
                 self.peer.flush()
         for warm in [*self.zygotes.values(), *self.retired]:
             warm.retire()
+        self.groups.close()
 
     def _succeed(self, journal: Path) -> births.Past:
         """What earlier supervisors left, read when nobody can add to it: until then a zygote of theirs gives birth."""
@@ -126,7 +127,7 @@ class Supervisor:
         if self.ending and time.monotonic() >= self.kill_at:
             for container in list(self.running.values()):
                 self._stop(wire.Stop(container.start.id, kill=True))
-        self.leftover = [group for group in self.leftover if not self.groups.remove(group)]
+        self.leftover = [group for group in self.leftover if not self.groups.leave(group)]
         for warm in [z for z in self.zygotes.values() if not z.ready and z.is_stale()]:
             with contextlib.suppress(OSError):
                 os.kill(warm.pid, signal.SIGKILL)
@@ -222,7 +223,7 @@ class Supervisor:
         order = container.start
         if order.memory and self.groups.available:
             with contextlib.suppress(OSError):
-                container.group = self.groups.make(order.id, order.memory)
+                container.group = self.groups.take(order.memory)
         if not order.path:
             self._finish(container, refused(container, "executable file not found in $PATH"))
             return
@@ -371,7 +372,7 @@ class Supervisor:
         if container.pid:
             known = {warm.pid for warm in [*self.zygotes.values(), *self.retired]} | self.by_pid.keys()
             end_strays(container, known)
-        if container.group and not self.groups.remove(container.group):
+        if container.group and not self.groups.leave(container.group):
             self.leftover.append(container.group)
 
     def _end_orphans(self, past: births.Past) -> None:
