@@ -24,8 +24,8 @@ POD = "spec.template.spec"
 @pytest.mark.parametrize(
     ("obj", "path", "value", "expected"),
     [
-        (JOB, "metadata.name", "", [("metadata.name", "Required")]),
-        (JOB, "metadata.name", "Upper", [("metadata.name", "Invalid")]),
+        (JOB, "metadata.name", "", [("metadata.name", "Required"), ("metadata.name", "Invalid")]),
+        (JOB, "metadata.name", "Upper", [("metadata.name", "Invalid")] * 2),  # as a name, and as a pod's host name
         (JOB, "metadata.name", "a" * 62, [("metadata.name", "Invalid")]),
         (JOB, "spec.parallelism", -1, [("spec.parallelism", "Invalid")]),
         (JOB, "spec.backoffLimit", -1, [("spec.backoffLimit", "Invalid")]),
@@ -34,6 +34,13 @@ POD = "spec.template.spec"
         (JOB, "spec.parallelism", 100_001, [("spec.parallelism", "Invalid")]),
         (PER_INDEX, "spec.completionMode", "NonIndexed", [("spec.backoffLimitPerIndex", "Invalid")]),
         (JOB, "spec.maxFailedIndexes", 1, [("spec.backoffLimitPerIndex", "Required")]),
+        (
+            a_job(completionMode="NonIndexed"),
+            "spec.maxFailedIndexes",
+            1,
+            [("spec.backoffLimitPerIndex", "Required"), ("spec.maxFailedIndexes", "Invalid")],
+        ),
+        (PER_INDEX, "spec.completionMode", "Sorted", [("spec.completionMode", "NotSupported")]),
         (PER_INDEX, "spec.maxFailedIndexes", 4, [("spec.maxFailedIndexes", "Invalid")]),
         (MANY, "spec.maxFailedIndexes", 100_001, [("spec.maxFailedIndexes", "Invalid")] * 2),
         (MANY, "spec.maxFailedIndexes", 10_001, [("spec.maxFailedIndexes", "Invalid")]),
@@ -48,9 +55,13 @@ POD = "spec.template.spec"
         ),
         (JOB, "spec.managedBy", "nobody", [("spec.managedBy", "Invalid")]),
         (JOB, "spec.managedBy", f"a.b/{'x' * 60}", [("spec.managedBy", "TooLong")]),
+        (JOB, "spec.managedBy", "", [("spec.managedBy", "Required")]),
+        (JOB, "spec.managedBy", "A_b/c d", [("spec.managedBy", "Invalid")] * 2),
+        (JOB, "spec.managedBy", "kubernetes.io/job-controller", []),
+        (JOB, f"{POD}.ephemeralContainers", [{"name": "e"}], [(f"{POD}.ephemeralContainers", "Forbidden")]),
         (JOB, "spec.template.metadata", {"labels": {"a b": "c"}}, [("spec.template.labels", "Invalid")]),
         (JOB, f"{POD}.restartPolicy", "Always", [(f"{POD}.restartPolicy", "Required")]),
-        (JOB, f"{POD}.restartPolicy", "Sometimes", [(f"{POD}.restartPolicy", "NotSupported")]),
+        (JOB, f"{POD}.restartPolicy", "Sometimes", [(f"{POD}.restartPolicy", "NotSupported")] * 2),
         (WITH_POLICY, f"{POD}.restartPolicy", "OnFailure", [(f"{POD}.restartPolicy", "Invalid")]),
     ],
 )
@@ -87,7 +98,18 @@ def test_a_job_that_is_not_refused(obj):
         (f"{RULES}.0.onExitCodes.values", [1, 1], [(f"{RULES}[0].onExitCodes.values[1]", "Duplicate")]),
         (f"{RULES}.0.onExitCodes.values", [2, 1], [(f"{RULES}[0].onExitCodes.values", "Invalid")]),
         (f"{RULES}.0.onExitCodes.values", list(range(1, 257)), [(f"{RULES}[0].onExitCodes.values", "TooMany")]),
-        (f"{RULES}.1.onPodConditions.0.type", GONE, [(f"{RULES}[1].onPodConditions[0].type", "Required")]),
+        (
+            f"{RULES}.0.onExitCodes.values",
+            [0, 0],
+            [
+                (f"{RULES}[0].onExitCodes.values[0]", "Invalid"),
+                (f"{RULES}[0].onExitCodes.values[1]", "Invalid"),
+                (f"{RULES}[0].onExitCodes.values[1]", "Duplicate"),
+            ],
+        ),
+        (f"{RULES}.1.onPodConditions.0.type", GONE, [(f"{RULES}[1].onPodConditions[0].type", "Invalid")] * 2),
+        (f"{RULES}.1.onPodConditions.0.type", "a b", [(f"{RULES}[1].onPodConditions[0].type", "Invalid")]),
+        (f"{RULES}.1.onPodConditions.0.status", "", [(f"{RULES}[1].onPodConditions[0].status", "Required")]),
         (f"{RULES}.1.onPodConditions.0.status", "Maybe", [(f"{RULES}[1].onPodConditions[0].status", "NotSupported")]),
     ],
 )
@@ -106,8 +128,17 @@ def test_a_failure_policy_is_refused(path, value, expected):
         (f"{SUCCESS}.0", {"succeededCount": 4}, [(f"{SUCCESS}[0].succeededCount", "Invalid")]),
         (f"{SUCCESS}.0.succeededIndexes", "0", [(f"{SUCCESS}[0].succeededCount", "Invalid")]),
         *(
-            (f"{SUCCESS}.0.succeededIndexes", text, [(f"{SUCCESS}[0].succeededIndexes", "Invalid")])
+            (
+                f"{SUCCESS}.0.succeededIndexes",
+                text,
+                [(f"{SUCCESS}[0].succeededIndexes", "Invalid"), (f"{SUCCESS}[0].succeededCount", "Invalid")],
+            )
             for text in ("0-1-2", "1,0", "2-1", "a", "3", "0-3", "0,,1")
+        ),
+        (
+            f"{SUCCESS}.0",
+            {"succeededIndexes": "0," * 40_000},
+            [(f"{SUCCESS}[0].succeededIndexes", "TooLong"), (f"{SUCCESS}[0].succeededIndexes", "Invalid")],
         ),
     ],
 )
@@ -137,6 +168,11 @@ RUNNING = a_job() | {"status": {"startTime": "2026-01-01T00:00:00Z", "active": 1
         (RUNNING, f"{POD}.nodeSelector", {"a": "b"}, [("spec.template", "Invalid")]),
         (RUNNING, "spec.template.metadata", {"labels": {"a": "b"}}, [("spec.template", "Invalid")]),
         (SUSPENDED, f"{POD}.nodeSelector", {"a": "b"}, []),
+        (SUSPENDED, f"{POD}.affinity", {"nodeAffinity": {}}, []),
+        (SUSPENDED, f"{POD}.affinity", {"podAffinity": {}}, [("spec.template.spec", "Invalid")]),
+        (RUNNING, "metadata.labels", {"a": "b c"}, [("metadata.labels", "Invalid")] * 2),
+        (RUNNING, "metadata.finalizers", ["mine"], [("metadata.finalizers[0]", "Invalid")] * 2),
+        (RUNNING, "spec.parallelism", -1, [("spec.parallelism", "Invalid")] * 2),
         (SUSPENDED, f"{POD}.containers.0.resources", {"limits": {"cpu": "1"}}, []),
         (SUSPENDED, f"{POD}.containers.0.image", "other:1", [("spec.template.spec", "Invalid")]),
     ],

@@ -77,25 +77,34 @@ def test_a_pod_is_refused(path, value, expected):
     assert refused(pod_object.pod_object, POD, path, value) == expected
 
 
+MOUNTS, M1 = f"{AT}.volumeMounts", f"{AT}.volumeMounts[1]"
+
+
 @pytest.mark.parametrize(
     ("mount", "expected"),
     [
-        ({"mountPath": "/w"}, [("name", "Required")]),
-        ({"name": "other", "mountPath": "/w"}, [("name", "NotFound")]),
-        ({"name": "v"}, [("mountPath", "Required")]),
-        ({"name": "v", "mountPath": "/v"}, [("mountPath", "Invalid")]),
-        ({"name": "v", "mountPath": "/w", "subPath": "/abs"}, [("subPath", "Invalid")]),
-        ({"name": "v", "mountPath": "/w", "subPath": "a/../b"}, [("subPath", "Invalid")]),
-        ({"name": "v", "mountPath": "/w", "subPath": "a", "subPathExpr": "b"}, [("subPathExpr", "Invalid")]),
+        ({"mountPath": "/w"}, [(f"{M1}.name", "Required"), (f"{M1}.name", "NotFound")]),
+        ({"name": "other", "mountPath": "/w"}, [(f"{M1}.name", "NotFound")]),
+        ({"name": "v"}, [(f"{M1}.mountPath", "Required")]),
+        ({"name": "v", "mountPath": "/v"}, [(f"{M1}.mountPath", "Invalid")]),
+        ({"name": "v", "mountPath": "/w", "subPath": "/abs"}, [(f"{MOUNTS}.subPath", "Invalid")]),
+        ({"name": "v", "mountPath": "/w", "subPath": "a/../b"}, [(f"{MOUNTS}.subPath", "Invalid")]),
+        ({"name": "v", "mountPath": "/w", "subPath": "a", "subPathExpr": "b"}, [(f"{M1}.subPathExpr", "Invalid")]),
         ({"name": "v", "mountPath": "/w", "subPath": "a..b"}, []),
+        (
+            {"name": "v", "mountPath": "/w", "recursiveReadOnly": "Always"},
+            [(f"{MOUNTS}.recursiveReadOnly", "NotSupported")],
+        ),
+        (
+            {"name": "v", "mountPath": "/w", "recursiveReadOnly": "Enabled", "mountPropagation": "HostToContainer"},
+            [(f"{MOUNTS}.recursiveReadOnly", "Forbidden")] * 2,
+        ),
+        ({"name": "v", "mountPath": "/w", "recursiveReadOnly": "Enabled", "readOnly": True}, []),
     ],
 )
 def test_a_mount_is_refused(mount, expected):
     both = [MOUNTED["spec"]["containers"][0]["volumeMounts"][0], mount]
-    at = f"{AT}.volumeMounts[1]"
-    assert refused(pod_object.pod_object, MOUNTED, f"{MAIN}.volumeMounts", both) == [
-        (f"{at}.{part}", why) for part, why in expected
-    ]
+    assert refused(pod_object.pod_object, MOUNTED, f"{MAIN}.volumeMounts", both) == expected
 
 
 def test_what_of_a_pod_may_change():
@@ -116,7 +125,14 @@ NEGATIVE = changed(POD, "spec.terminationGracePeriodSeconds", -1)
     ("old", "path", "value", "expected"),
     [
         (POD, "spec.tolerations", TOLERATED, []),
-        (POD, "spec.tolerations", [], [("spec", "Forbidden")]),
+        (POD, "spec.tolerations", [], [("spec.tolerations", "Forbidden")]),
+        (POD, "spec.tolerations.0.tolerationSeconds", 5, []),
+        (
+            POD,
+            "spec.containers",
+            POD["spec"]["containers"] * 2,
+            [("spec.containers[1].name", "Duplicate"), ("spec.containers", "Forbidden")],
+        ),
         (POD, "spec.nodeSelector", {"a": "b"}, [("spec", "Forbidden")]),
         (POD, "spec.terminationGracePeriodSeconds", 1, [("spec", "Forbidden")]),
         (NEGATIVE, "spec.terminationGracePeriodSeconds", 1, []),
@@ -124,9 +140,9 @@ NEGATIVE = changed(POD, "spec.terminationGracePeriodSeconds", -1)
         (BOUNDED, "spec.activeDeadlineSeconds", 10, [("spec.activeDeadlineSeconds", "Invalid")]),
         (BOUNDED, "spec.activeDeadlineSeconds", GONE, [("spec.activeDeadlineSeconds", "Invalid")]),
         (GATED, "spec.schedulingGates", [], []),
-        (GATED, "spec.schedulingGates", [{"name": "h"}], [("spec.schedulingGates", "Forbidden")]),
+        (GATED, "spec.schedulingGates", [{"name": "h"}], [("spec.schedulingGates[0].name", "Forbidden")]),
         (GATED, "spec.nodeSelector", {"a": "b", "c": "d"}, []),
-        (GATED, "spec.nodeSelector", {"a": "x"}, [("spec", "Forbidden")]),
+        (GATED, "spec.nodeSelector", {"a": "x"}, [("spec.nodeSelector", "Invalid")]),
     ],
 )
 def test_what_may_change_in_one_direction(old, path, value, expected):
@@ -149,9 +165,17 @@ OWNER = {"apiVersion": "v1", "kind": "Job", "name": "j", "uid": "u", "controller
         ({"name": "a", "labels": {"k" * 64: "v" * 64}}, [("metadata.labels", "Invalid")] * 2),
         ({"name": "a", "annotations": {"Upper": "any thing"}}, []),
         ({"name": "a", "annotations": {"k": "v" * 262_144}}, [("metadata.annotations", "TooLong")]),
-        ({"name": "a", "finalizers": ["a b"]}, [("metadata.finalizers", "Invalid")]),
+        (
+            {"name": "a", "finalizers": ["a b"]},
+            [("metadata.finalizers", "Invalid"), ("metadata.finalizers[0]", "Invalid")],
+        ),
+        ({"name": "a", "finalizers": ["kubernetes", "a.b/c", "orphan"]}, []),
+        ({"name": "a", "finalizers": ["orphan", "foregroundDeletion"]}, [("metadata.finalizers", "Invalid")]),
+        ({"name": "a", "finalizers": ["mine"]}, [("metadata.finalizers[0]", "Invalid")]),
+        ({"name": "a", "labels": {"a/b/c": "d"}}, [("metadata.labels", "Invalid")]),
+        ({"name": "a", "ownerReferences": [{**OWNER, "kind": "Event"}]}, [("metadata.ownerReferences", "Invalid")]),
         ({"name": "a", "ownerReferences": [OWNER]}, []),
-        ({"name": "a", "ownerReferences": [{**OWNER, "uid": ""}]}, [("metadata.ownerReferences[0].uid", "Invalid")]),
+        ({"name": "a", "ownerReferences": [{**OWNER, "uid": ""}]}, [("metadata.ownerReferences.uid", "Invalid")]),
         ({"name": "a", "ownerReferences": [OWNER, OWNER]}, [("metadata.ownerReferences", "Invalid")]),
     ],
 )
@@ -183,20 +207,63 @@ SECRET = {"kind": "Secret", "type": "Opaque", "metadata": {"name": "s"}, "data":
         (CONFIGMAP, "data", {"..x": "x"}, [("data[..x]", "Invalid")]),
         (CONFIGMAP, "data", {"k" * 254: "x"}, [(f"data[{'k' * 254}]", "Invalid")]),
         (CONFIGMAP, "data", {"k": "x" * 1_048_577}, [("", "TooLong")]),
-        (CONFIGMAP, "binaryData", {"key": "eA=="}, [("data[key]", "Duplicate")]),
-        (CONFIGMAP, "binaryData", {"other": "no!"}, [("binaryData[other]", "Invalid")]),
-        (SECRET, "data", {"key": "no!"}, [("data[key]", "Invalid")]),
+        (CONFIGMAP, "binaryData", {"key": "eA=="}, [("data[key]", "Invalid")]),
+        (CONFIGMAP, "binaryData", {"a b": "eA=="}, [("binaryData[a b]", "Invalid")]),
+        (CONFIGMAP, "binaryData", {"k": "AAAA" * 349_523}, []),
+        (CONFIGMAP, "binaryData", {"k": "AAAA" * 349_526}, [("", "TooLong")]),
     ],
 )
 def test_entries_are_refused(obj, path, value, expected):
     assert refused(core.entries, obj, path, value) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        ("Opaque", {"a b": ""}, ["data[a b]: Invalid"]),
+        ("Opaque", {"a": "AAAA" * 349_526}, ["data: TooLong"]),
+        ("mine.org/kind", {}, []),
+        ("kubernetes.io/tls", {}, ["data[tls.crt]: Required", "data[tls.key]: Required"]),
+        ("kubernetes.io/tls", {"tls.crt": "", "tls.key": ""}, []),
+        ("kubernetes.io/basic-auth", {}, ["data[username]: Required", "data[password]: Required"]),
+        ("kubernetes.io/basic-auth", {"password": ""}, []),
+        ("kubernetes.io/ssh-auth", {"ssh-privatekey": ""}, ["data[ssh-privatekey]: Required"]),
+        ("kubernetes.io/ssh-auth", {"ssh-privatekey": "eA=="}, []),
+        ("kubernetes.io/dockercfg", {}, ["data[.dockercfg]: Required"]),
+        ("kubernetes.io/dockerconfigjson", {".dockerconfigjson": "eA=="}, ["data[.dockerconfigjson]: Invalid"]),
+        ("kubernetes.io/dockerconfigjson", {".dockerconfigjson": "e30="}, []),
+        (
+            "kubernetes.io/service-account-token",
+            {},
+            ["metadata.annotations[kubernetes.io/service-account.name]: Required"],
+        ),
+    ],
+)
+def test_secrets_hold_what_their_type_asks_for(kind, data, expected):
+    found = said(core.secret({**SECRET, "type": kind, "data": data}))
+    assert [f"{field}: {why}" for field, why in found] == expected
+
+
+def test_an_event_lies_where_what_it_is_about_lies():
+    def found(home, about):
+        involved = {"namespace": about} if about else {}
+        return said(core.event({"metadata": {"name": "e", "namespace": home}, "involvedObject": involved}))
+
+    assert found("a", "a") == found("default", "") == []
+    assert found("a", "b") == found("a", "") == [("involvedObject.namespace", "Invalid")]
+
+
+def test_a_service_account_is_checked_as_a_new_one_too():
+    account = {"metadata": {"name": "a"}}
+    bad = {"metadata": {"name": "a", "labels": {"a b": "c"}}}
+    assert said(core.account_update(bad, account)) == [("metadata.labels", "Invalid")] * 2
+
+
 def test_what_is_immutable_of_entries():
     fixed = {**CONFIGMAP, "immutable": True}
     assert said(core.entries_update(CONFIGMAP, fixed)) == [("immutable", "Forbidden")]
     assert said(core.entries_update({**fixed, "data": {}}, fixed)) == [("data", "Forbidden")]
-    assert said(core.entries_update({**SECRET, "type": "other"}, SECRET)) == [("type", "Invalid")]
+    assert said(core.secret_update({**SECRET, "type": "other"}, SECRET)) == [("type", "Invalid")]
     assert core.entries_update({**CONFIGMAP, "data": {}}, CONFIGMAP) == []
 
 

@@ -57,7 +57,9 @@ def test_readiness_has_rules_of_its_own():
 
 def test_hooks():
     hooks = {"preStop": {"sleep": {"seconds": -1}}, "postStart": {"sleep": {"seconds": 1}}}
-    check(f"{MAIN}.lifecycle", hooks, (f"{AT}.lifecycle.preStop.sleep.seconds", INVALID))
+    check(f"{MAIN}.lifecycle", hooks, (f"{AT}.lifecycle.preStop.sleep", INVALID))
+    late = {"preStop": {"sleep": {"seconds": 31}}}
+    check(f"{MAIN}.lifecycle", late, (f"{AT}.lifecycle.preStop.sleep", INVALID))
 
 
 def test_init_containers_have_none_unless_they_go_on():
@@ -84,6 +86,20 @@ def test_ports(ports, expected):
     check(f"{MAIN}.ports", ports, *((f"{AT}.ports{below}", why) for below, why in expected))
 
 
+def test_what_of_the_host_a_pod_may_not_change():
+    host = changed(changed(POD, "spec.hostNetwork", True), "spec.hostIPC", True)
+    names = [{"name": "net.core.somaxconn"}, {"name": "kernel/shm_rmid_forced"}, {"name": "kernel.other"}]
+    said = [(f"spec.securityContext.sysctls[{place}].name", INVALID) for place in (0, 1)]
+    assert refused(pod_object.pod_object, host, "spec.securityContext.sysctls", names) == said
+    said = [("spec.hostNetwork", FORBIDDEN), ("spec.HostIPC", FORBIDDEN)]
+    assert refused(pod_object.pod_object, host, "spec.hostUsers", False) == said
+
+
+def test_a_gated_pod_has_no_node():
+    gated = changed(POD, "spec.schedulingGates", [{"name": "g"}])
+    assert refused(pod_object.pod_object, gated, "spec.nodeName", "n") == [("spec.nodeName", FORBIDDEN)]
+
+
 def test_ports_on_the_hosts_network():
     on_host = changed(POD, "spec.hostNetwork", True)
     ports = [{"containerPort": 80, "hostPort": 81}]
@@ -93,8 +109,11 @@ def test_ports_on_the_hosts_network():
 @pytest.mark.parametrize(
     ("resources", "expected"),
     [
-        ({"limits": {"gpu": "1"}}, [("limits[gpu]", INVALID)]),
-        ({"limits": {"bad name": "1"}}, [("limits[bad name]", INVALID)]),
+        ({"limits": {"gpu": "1"}}, [("limits[gpu]", INVALID)] * 2),
+        ({"limits": {"storage": "1"}}, [("limits[storage]", INVALID)]),
+        ({"limits": {"kubernetes.io/x": "1"}}, []),
+        ({"limits": {"requests.a.b/x": "1"}}, [("limits[requests.a.b/x]", INVALID)]),
+        ({"limits": {"bad name": "1"}}, [("limits[bad name]", INVALID)] * 2),
         ({"limits": {"nvidia.com/gpu": "1"}}, []),
         ({"limits": {"nvidia.com/gpu": "0.5"}}, [("limits[nvidia.com/gpu]", INVALID)]),
         ({"limits": {"nvidia.com/gpu": "2"}, "requests": {"nvidia.com/gpu": "1"}}, [("requests", INVALID)]),
@@ -103,7 +122,7 @@ def test_ports_on_the_hosts_network():
         ({"requests": {"nvidia.com/gpu": "1"}}, [("limits", REQUIRED)]),
         ({"limits": {"hugepages-2Mi": "2Mi"}}, [("", FORBIDDEN)]),
         ({"limits": {"hugepages-2Mi": "2Mi", "cpu": "1"}}, []),
-        ({"claims": [{}, {"name": "x"}]}, [("claims[0].name", REQUIRED), ("claims[1].name", "NotFound")]),
+        ({"claims": [{}, {"name": "x"}]}, [("claims[0]", REQUIRED), ("claims[1]", "NotFound")]),
     ],
 )
 def test_resources(resources, expected):
@@ -123,6 +142,24 @@ def test_resources(resources, expected):
         ("securityContext", {"allowPrivilegeEscalation": False, "capabilities": {"add": ["CAP_SYS_ADMIN"]}},
          [("securityContext", INVALID)]),
         ("securityContext", {"procMount": "Mine"}, [("securityContext.procMount", UNKNOWN)]),
+        ("securityContext", {"procMount": "Unmasked"}, [("securityContext.procMount", INVALID)]),
+        ("securityContext", {"seccompProfile": {"type": "Localhost", "localhostProfile": "/../a"}},
+         [("securityContext.seccompProfile.localhostProfile", INVALID)] * 2),
+        ("securityContext", {"seccompProfile": {"type": "Unconfined", "localhostProfile": "a"}},
+         [("securityContext.seccompProfile.localhostProfile", INVALID)]),
+        ("securityContext", {"appArmorProfile": {"type": "Localhost", "localhostProfile": ""}},
+         [("securityContext.appArmorProfile.localhostProfile", REQUIRED)]),
+        ("securityContext", {"appArmorProfile": {"type": "Localhost", "localhostProfile": " " + "a" * 4095}},
+         [("securityContext.appArmorProfile.localhostProfile", INVALID),
+          ("securityContext.appArmorProfile.localhostProfile", "TooLong")]),
+        ("resizePolicy", [{"resourceName": "cpu", "restartPolicy": "NotRequired"}], []),
+        ("resizePolicy", [{"resourceName": "cpu", "restartPolicy": "Perhaps"}, {"resourceName": "cpu"}],
+         [("resizePolicy", UNKNOWN), ("resizePolicy[1]", "Duplicate"), ("resizePolicy", REQUIRED)]),
+        ("volumeDevices", [{"name": "v", "devicePath": "/dev/x"}], [("volumeDevices[0].name", INVALID)]),
+        ("volumeDevices", [{}, {"name": "w", "devicePath": "/../x"}],
+         [("volumeDevices[0].name", REQUIRED), ("volumeDevices[0].name", "NotFound"),
+          ("volumeDevices[0].devicePath", REQUIRED), ("volumeDevices[1].name", "NotFound"),
+          ("volumeDevices[1].devicePath", INVALID)]),
         ("securityContext", {"seccompProfile": {}}, [("securityContext.seccompProfile.type", REQUIRED)]),
         ("securityContext", {"seccompProfile": {"type": "Mine"}}, [("securityContext.seccompProfile.type", UNKNOWN)]),
         ("securityContext", {"seccompProfile": {"type": "Localhost"}},
@@ -148,14 +185,14 @@ def test_resources(resources, expected):
          [("env[0].valueFrom.fileKeyRef.key", REQUIRED)]),
         ("env", [{"name": "A", "valueFrom": {"secretKeyRef": {"key": "a b"}}}],
          [("env[0].valueFrom.secretKeyRef.name", INVALID), ("env[0].valueFrom.secretKeyRef.key", INVALID)]),
-        ("envFrom", [{"prefix": "a="}], [("envFrom[0].prefix", INVALID), ("envFrom[0]", INVALID)]),
+        ("envFrom", [{"prefix": "a="}], [("envFrom[0].prefix", INVALID), ("envFrom", INVALID)]),
         ("envFrom", [{"configMapRef": {}}], [("envFrom[0].configMapRef.name", REQUIRED)]),
         ("envFrom", [{"configMapRef": {"name": "A"}}], [("envFrom[0].configMapRef.name", INVALID)]),
-        ("envFrom", [{"configMapRef": {"name": "a"}, "secretRef": {"name": "a"}}], [("envFrom[0]", INVALID)]),
+        ("envFrom", [{"configMapRef": {"name": "a"}, "secretRef": {"name": "a"}}], [("envFrom", INVALID)]),
         ("volumeMounts", [{"name": "v", "mountPath": "/a", "mountPropagation": "Up"}],
-         [("volumeMounts[0].mountPropagation", UNKNOWN)]),
+         [("volumeMounts.mountPropagation", UNKNOWN)]),
         ("volumeMounts", [{"name": "v", "mountPath": "/a", "mountPropagation": "Bidirectional"}],
-         [("volumeMounts[0].mountPropagation", FORBIDDEN)]),
+         [("volumeMounts.mountPropagation", FORBIDDEN)]),
     ],
 )  # fmt: skip
 def test_containers(part, value, expected):
@@ -180,7 +217,8 @@ def test_rules_of_restarts():
     ("source", "expected"),
     [
         ({}, [("", REQUIRED)]),
-        ({"emptyDir": {}, "hostPath": {"path": "/a"}}, [(".hostPath", FORBIDDEN)]),
+        ({"hostPath": {"path": "/a"}, "emptyDir": {}}, [(".hostPath", FORBIDDEN)]),
+        ({"downwardAPI": {}, "emptyDir": {}}, [(".downwarAPI", FORBIDDEN)]),
         ({"emptyDir": {"sizeLimit": "-1"}}, [(".emptyDir.sizeLimit", FORBIDDEN)]),
         ({"emptyDir": {"sizeLimit": "1Gi"}}, []),
         ({"hostPath": {}}, [(".hostPath.path", REQUIRED)]),
@@ -195,28 +233,78 @@ def test_rules_of_restarts():
          [(".configMap.items[0].path", INVALID), (".configMap.items[1].path", INVALID)]),
         ({"persistentVolumeClaim": {}}, [(".persistentVolumeClaim.claimName", REQUIRED)]),
         ({"nfs": {"server": "s", "path": "/p"}}, []),
+        ({"nfs": {}}, [(".nfs.server", REQUIRED), (".nfs.path", REQUIRED), (".nfs.path", INVALID)]),
+        ({"csi": {}}, [(".csi.driver", REQUIRED), (".csi.driver", INVALID)]),
+        ({"csi": {"driver": "A" * 64}}, [(".csi.driver", "TooLong")]),
+        ({"csi": {"driver": "a.b"}}, []),
+        ({"ephemeral": {}}, [(".ephemeral.volumeClaimTemplate", REQUIRED)]),
+        ({"configMap": {"name": "a", "items": [{"key": "k", "path": ".."}]}},
+         [(".configMap.items[0].path", INVALID)] * 2),
         ({"downwardAPI": {"items": [{"path": "a", "fieldRef": {"fieldPath": "metadata.labels"}}]}}, []),
         ({"downwardAPI": {"items": [{"path": "a", "fieldRef": {"fieldPath": "status.podIP"}}]}},
-         [(".downwardAPI.items[0].fieldRef.fieldPath", UNKNOWN)]),
-        ({"downwardAPI": {"items": [{"path": "a"}]}}, [(".downwardAPI.items[0]", REQUIRED)]),
+         [(".downwardAPI.fieldRef.fieldPath", UNKNOWN)]),
+        ({"downwardAPI": {"items": [{"path": "a"}]}}, [(".downwardAPI", REQUIRED)]),
         ({"downwardAPI": {"items": [{"path": "a", "resourceFieldRef": {"resource": "limits.cpu"}}]}},
-         [(".downwardAPI.items[0].resourceFieldRef.containerName", REQUIRED)]),
+         [(".downwardAPI.resourceFieldRef.containerName", REQUIRED)]),
         ({"downwardAPI": {"items": [{"path": "a", "fieldRef": {"fieldPath": "metadata.name"},
                                      "resourceFieldRef": {"resource": "limits.cpu"}}]}},
-         [(".downwardAPI.items[0]", INVALID)]),
+         [(".downwardAPI", INVALID)]),
         ({"projected": {"sources": [{}, {"secret": {}}, {"configMap": {"name": "a"}, "secret": {"name": "b"}},
                                     {"clusterTrustBundle": {"path": "p"}}]}},
-         [(".projected.sources[0]", REQUIRED), (".projected.sources[1].secret.name", REQUIRED),
-          (".projected.sources[2].secret", FORBIDDEN)]),
+         [(".projected.sources[1].secret.name", REQUIRED), (".projected.sources[2]", FORBIDDEN)]),
+        ({"projected": {"sources": [{"secret": {"name": "a", "items": [{"key": "k", "path": "p"}]}},
+                                    {"downwardAPI": {"items": [{"path": "p", "fieldRef": {"fieldPath":
+                                                                                           "metadata.name"}}]}}]}},
+         [(".projected", INVALID)]),
         ({"projected": {"sources": [{"serviceAccountToken": {"expirationSeconds": 5}},
                                     {"serviceAccountToken": {"expirationSeconds": 2**33, "path": "t"}}]}},
          [(".projected.sources[0].serviceAccountToken.expirationSeconds", INVALID),
-          (".projected.sources[0].serviceAccountToken.path", REQUIRED),
+          (".projected.path", REQUIRED),
           (".projected.sources[1].serviceAccountToken.expirationSeconds", INVALID)]),
     ],
 )  # fmt: skip
 def test_volumes(source, expected):
     check("spec.volumes", [{"name": "v", **source}], *((f"{V}{below}", why) for below, why in expected))
+
+
+def test_what_is_wrong_with_a_volume_is_not_there_to_be_mounted():
+    mounted = changed(POD, f"{MAIN}.volumeMounts", [{"name": "v", "mountPath": "/v"}])
+    said = [(f"{V}.secret.secretName", REQUIRED), (f"{AT}.volumeMounts[0].name", "NotFound")]
+    assert refused(pod_object.pod_object, mounted, "spec.volumes", [{"name": "v", "secret": {}}]) == said
+
+
+def test_devices_are_claims_and_no_mounts():
+    claim = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    pod = changed(changed(POD, "spec.volumes", [claim]), f"{MAIN}.volumeDevices", [{"name": "v", "devicePath": "/d"}])
+    mounts = [{"name": "v", "mountPath": "/d"}]
+    one, other = f"{AT}.volumeMounts[0]", f"{AT}.volumeDevices[0]"
+    said = [(f"{one}.name", INVALID), (f"{one}.mountPath", INVALID), (f"{other}.name", INVALID),
+            (f"{other}.devicePath", INVALID)]  # fmt: skip
+    assert refused(pod_object.pod_object, pod, f"{MAIN}.volumeMounts", mounts) == said
+    twice = [{"name": "v", "devicePath": "/d"}] * 2
+    said = [(f"{AT}.volumeDevices[1].name", INVALID), (f"{AT}.volumeDevices[1].devicePath", INVALID)]
+    assert refused(pod_object.pod_object, pod, f"{MAIN}.volumeDevices", twice) == said
+
+
+def test_a_divisor_is_one_of_a_few_and_written_as_one():
+    def said(resource, divisor):
+        source = {"resourceFieldRef": {"resource": resource, "divisor": divisor}}
+        env = [{"name": "A", "valueFrom": source}]
+        return [why for _, why in refused(pod_object.pod_object, POD, f"{MAIN}.env", env)]
+
+    assert said("limits.disk", "7") == [UNKNOWN]
+    assert said("limits.memory", "1024") == [INVALID]
+    assert said("requests.hugepages-2Mi", "1Mi") == []
+
+
+def test_names_of_containers_are_of_all_kinds():
+    one = POD["spec"]["containers"][0]
+    check("spec.initContainers", [one], ("spec.initContainers[0].name", "Duplicate"))
+    nameless = [{**one, "name": ""}] * 2
+    said = [("spec.containers[0].name", REQUIRED), ("spec.containers[1].name", REQUIRED),
+            ("spec.containers[1].name", "Duplicate")]  # fmt: skip
+    check("spec.containers", nameless, *said)
+    check(f"{MAIN}.image", " busybox", (f"{AT}.image", INVALID))
 
 
 @pytest.mark.parametrize(
@@ -253,13 +341,25 @@ def test_tolerations(one, expected):
          [(f"nodeAffinity.{R}.nodeSelectorTerms[0].matchFields[{where}", why) for where, why in (
              ("1].values", REQUIRED), ("1].key", INVALID), ("2].operator", INVALID))]),
         ({"nodeAffinity": {P: [{"weight": 0, "preference": {}}]}}, [(f"nodeAffinity.{P}[0].weight", INVALID)]),
-        ({"podAffinity": {R: [{}]}}, [(f"podAffinity.{R}[0].topologyKey", REQUIRED)]),
+        ({"podAffinity": {R: [{}]}},
+         [(f"podAffinity.{R}[0].topologyKey", why) for why in (REQUIRED, INVALID, INVALID)]),
+        ({"podAffinity": {R: [{"topologyKey": "a", "matchLabelKeys": ["b"]}]}},
+         [(f"podAffinity.{R}[0].matchLabelKeys", FORBIDDEN)]),
+        ({"podAffinity": {R: [{"topologyKey": "a", "matchLabelKeys": ["b", "c d"], "mismatchLabelKeys": ["b"],
+                               "labelSelector": {"matchLabels": {"b": "c"}}}]}},
+         [(f"podAffinity.{R}[0].{where}", INVALID) for where in (
+             "matchLabelKeys[0]", "matchLabelKeys[1]", "mismatchLabelKeys[0]", "matchLabelKeys")]),
+        ({"nodeAffinity": {P: [{"weight": 1, "preference": {"matchExpressions": [
+            {"key": "a", "operator": "In", "values": ["c d"]}]}}]}}, []),
+        ({"nodeAffinity": {R: {"nodeSelectorTerms": [{"matchFields": [
+            {"key": "metadata.name", "operator": "In", "values": ["A"]}]}]}}},
+         [(f"nodeAffinity.{R}.nodeSelectorTerms[0].matchFields[0].values[0]", INVALID)]),
         ({"podAntiAffinity": {P: [{"weight": 101, "podAffinityTerm": {
             "topologyKey": "a b", "namespaces": ["A"],
             "labelSelector": {"matchLabels": {"a": "b c"}, "matchExpressions": [{"key": "a", "operator": "Gt"}]}}}]}},
          [(f"podAntiAffinity.{P}[0].{where}", INVALID) for where in (
              "weight", "podAffinityTerm.labelSelector.matchLabels",
-             "podAffinityTerm.labelSelector.matchExpressions[0].operator", "podAffinityTerm.namespaces",
+             "podAffinityTerm.labelSelector.matchExpressions[0].operator", "podAffinityTerm.namespace",
              "podAffinityTerm.topologyKey")]),
     ],
 )  # fmt: skip
@@ -274,7 +374,7 @@ def test_spreading():
     check(
         at,
         [good, good, bad],
-        (f"{at}[1]", "Duplicate"),
+        (f"{at}[0].{{topologyKey, whenUnsatisfiable}}", "Duplicate"),
         (f"{at}[2].maxSkew", INVALID),
         (f"{at}[2].whenUnsatisfiable", UNKNOWN),
         (f"{at}[2].minDomains", INVALID),
@@ -292,21 +392,36 @@ def test_spreading():
         ("os", {}, [("os.name", REQUIRED)]),
         ("os", {"name": "plan9"}, [("os", UNKNOWN)]),
         ("os", {"name": "linux"}, []),
-        ("imagePullSecrets", [{"name": "a"}, {}], [("imagePullSecrets[1].name", REQUIRED)]),
+        ("imagePullSecrets", [{"name": "a"}, {}], []),
+        ("runtimeClassName", "", [("runtimeClassName", INVALID)]),
+        ("preemptionPolicy", "", [("preemptionPolicy", REQUIRED)]),
+        ("restartPolicy", "Sometimes", [("restartPolicy", UNKNOWN)]),
+        ("ephemeralContainers", [{}], [("ephemeralContainers", FORBIDDEN)]),
+        ("overhead", {"cpu": "-1"}, [("overhead.limits[cpu]", INVALID)]),
+        ("resources", {"limits": {"cpu": "1", "nvidia.com/gpu": "1"}, "requests": {"cpu": "2"}, "claims": [{}]},
+         [("resources.claims", FORBIDDEN), ("resources.limits[nvidia.com/gpu]", UNKNOWN),
+          ("resources.requests", INVALID)]),
+        ("resourceClaims", [{}, {"name": "A_"}, {"name": "a", "resourceClaimName": "b"}, {"name": "a",
+                                                                                      "resourceClaimName": "B"}],
+         [("resourceClaims[0].name", REQUIRED), ("resourceClaims[0]", INVALID), ("resourceClaims[1].name", INVALID),
+          ("resourceClaims[1]", INVALID), ("resourceClaims[3].name", "Duplicate"),
+          ("resourceClaims[3].resourceClaimName", INVALID)]),
         ("schedulingGates", [{"name": "a"}, {"name": "a"}, {"name": "b c"}],
          [("schedulingGates[1]", "Duplicate"), ("schedulingGates[2]", INVALID)]),
         ("readinessGates", [{"conditionType": "a b"}], [("readinessGates[0].conditionType", INVALID)]),
         ("hostAliases", [{"ip": "x", "hostnames": ["A"]}],
-         [("hostAliases[0].ip", INVALID), ("hostAliases[0].hostnames", INVALID)]),
+         [("hostAliases[0].ip", INVALID), ("hostAliases[0].hostnames[0]", INVALID)]),
         ("dnsPolicy", "None", [("dnsConfig", REQUIRED)]),
         ("dnsConfig", {"nameservers": ["1.1.1.1"] * 3 + ["x"], "searches": ["a"] * 33, "options": [{}, {"name": "a"}]},
-         [("dnsConfig.nameservers", INVALID), ("dnsConfig.nameservers[3]", INVALID), ("dnsConfig.searches", INVALID),
-          ("dnsConfig.options[0]", REQUIRED)]),
+         [("dnsConfig.nameservers", INVALID), ("dnsConfig.nameservers[3]", INVALID), ("dnsConfig.options[0]", REQUIRED),
+          ("dnsConfig.searches", INVALID)]),
+        ("dnsConfig", {"searches": [".", "a_b.c.", "A", "a" * 2048]},
+         [("dnsConfig.searches", INVALID), ("dnsConfig.searches[2]", INVALID), ("dnsConfig.searches[3]", INVALID)]),
         ("securityContext", {"fsGroup": -1, "supplementalGroups": [1, -1], "fsGroupChangePolicy": "Never",
-                             "sysctls": [{}, {"name": "a"}, {"name": "a"}]},
+                             "sysctls": [{}, {"name": "a"}, {"name": "a"}, {"name": "A"}]},
          [("securityContext.fsGroup", INVALID), ("securityContext.supplementalGroups[1]", INVALID),
           ("securityContext.fsGroupChangePolicy", UNKNOWN), ("securityContext.sysctls[0].name", REQUIRED),
-          ("securityContext.sysctls[2].name", "Duplicate")]),
+          ("securityContext.sysctls[2].name", "Duplicate"), ("securityContext.sysctls[3].name", INVALID)]),
     ],
 )  # fmt: skip
 def test_the_rest_of_a_spec(part, value, expected):
@@ -324,6 +439,6 @@ def test_processes_are_shared_with_the_pod_or_the_host():
     assert refused(pod_object.pod_object, host, "spec.shareProcessNamespace", True) == said
 
 
-@pytest.mark.parametrize(("prefix", "expected"), [("a-", []), ("A-", [("metadata.generateName", INVALID)])])
+@pytest.mark.parametrize(("prefix", "expected"), [("a-", []), ("Ab-", [("metadata.generateName", INVALID)])])
 def test_the_beginning_of_a_name(prefix, expected):
     check("metadata.generateName", prefix, *expected)

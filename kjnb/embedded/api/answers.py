@@ -141,7 +141,7 @@ def internal(message: str) -> Refused:
 
 def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> Refused:
     """422: fields that do not hold, each with its cause."""
-    said = [f"{error.field}: {error.message}" for error in errors]
+    said = list(dict.fromkeys(f"{error.field}: {error.message}" for error in errors))
     words = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
     causes = [{"reason": e.reason, "message": e.message, "field": e.field} for e in errors]
     details = {**details_of(kind, group, name), "causes": causes}

@@ -65,9 +65,6 @@ def pod_spec(spec: Object) -> Object:
         filled["initContainers"] = [container(one) for one in spec["initContainers"]]
     if spec.get("volumes"):
         filled["volumes"] = [volume(one) for one in spec["volumes"]]
-    for kind in ("containers", "initContainers") if spec.get("hostNetwork") else ():
-        if kind in filled:
-            filled[kind] = [on_host(one) for one in filled[kind]]
     if spec.get("serviceAccountName"):
         filled.setdefault("serviceAccount", spec["serviceAccountName"])
     return filled
@@ -104,7 +101,7 @@ def handler(given: Object) -> Object:
 
 
 def on_host(one: Object) -> Object:
-    """On the host's network, a container's ports are the host's."""
+    """On the host's network, a container's ports are the host's; a template does not say so."""
     if "ports" not in one:
         return one
     return {**one, "ports": [{**({"hostPort": port["containerPort"]} if port.get("containerPort") else {}), **port}
@@ -167,7 +164,8 @@ def pod(obj: Object) -> Object:
     spec: Object = pod_spec(obj.get("spec") or {})
     for kind in ("containers", "initContainers"):
         if kind in spec:
-            spec[kind] = [requests_from_limits(one) for one in spec[kind]]
+            filled = [requests_from_limits(one) for one in spec[kind]]
+            spec[kind] = [on_host(one) for one in filled] if spec.get("hostNetwork") else filled
     spec = {
         "restartPolicy": "Always",
         "serviceAccountName": "default",

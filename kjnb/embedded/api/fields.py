@@ -15,8 +15,8 @@ FIELDS: dict[str, str] = {
     "Namespace": f"{_OBJECT} spec:NamespaceSpec status:NamespaceStatus",
     "NamespaceSpec": "finalizers:[str]",
     "NamespaceStatus": "phase:str conditions:[any]@type",
-    "ConfigMap": f"{_OBJECT} immutable:bool! data:map binaryData:map",
-    "Secret": f"{_OBJECT} immutable:bool! data:map stringData:map type:str",
+    "ConfigMap": f"{_OBJECT} immutable:bool! data:map binaryData:bytes",
+    "Secret": f"{_OBJECT} immutable:bool! data:bytes stringData:map type:str",
     "Node": f"{_OBJECT} spec:NodeSpec status:NodeStatus",
     "NodeSpec": "podCIDR:str podCIDRs:[str]@ providerID:str unschedulable:bool taints:[Taint]",
     "Event": f"{_OBJECT} involvedObject:ObjectReference reason:str message:str source:EventSource"
@@ -103,9 +103,9 @@ FIELDS: dict[str, str] = {
     " initialDelaySeconds:int timeoutSeconds:int periodSeconds:int"
     " successThreshold:int failureThreshold:int terminationGracePeriodSeconds:long",
     "Volume": "name:str! hostPath:HostPath emptyDir:EmptyDir secret:SecretVolume configMap:ConfigMapVolume"
-    " persistentVolumeClaim:ClaimVolume downwardAPI:DownwardVolume projected:ProjectedVolume nfs:any csi:any"
-    " ephemeral:any iscsi:any fc:any rbd:any cephfs:any glusterfs:any gitRepo:any azureDisk:any azureFile:any"
-    " awsElasticBlockStore:any gcePersistentDisk:any vsphereVolume:any image:any",
+    " persistentVolumeClaim:ClaimVolume downwardAPI:DownwardVolume projected:ProjectedVolume nfs:NFSVolume"
+    " csi:CSIVolume ephemeral:EphemeralVolume iscsi:any fc:any rbd:any cephfs:any glusterfs:any gitRepo:any"
+    " azureDisk:any azureFile:any awsElasticBlockStore:any gcePersistentDisk:any vsphereVolume:any image:any",
     "HostPath": "path:str! type:str!",
     "EmptyDir": "medium:str sizeLimit:qty",
     "SecretVolume": "secretName:str items:[KeyToPath] defaultMode:int optional:bool!",

@@ -48,6 +48,9 @@ VOLUMES: dict[str, str] = {
     "ProjectedObject": "name:str items:[KeyToPath] optional:bool!",
     "ProjectedDownward": "items:[DownwardFile]",
     "TokenProjection": "audience:str expirationSeconds:long path:str!",
+    "NFSVolume": "server:str! path:str! readOnly:bool",
+    "CSIVolume": "driver:str! readOnly:bool! fsType:str! volumeAttributes:map nodePublishSecretRef:LocalReference",
+    "EphemeralVolume": "volumeClaimTemplate:any",
     "TrustProjection": "name:str! signerName:str! labelSelector:LabelSelector optional:bool! path:str!",
     "CertificateProjection": "signerName:str keyType:str maxExpirationSeconds:int credentialBundlePath:str keyPath:str"
     " certificateChainPath:str userAnnotations:map",

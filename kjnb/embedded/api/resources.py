@@ -83,9 +83,9 @@ RESOURCES: tuple[Resource, ...] = (
         "configmaps", "ConfigMap", "", "v1", True, as_given, core.entries, core.entries_update, short=("cm",),
     ),
     Resource(
-        "secrets", "Secret", "", "v1", True, defaults.secret, core.entries, core.entries_update, ANY_FIELDS | {"type"},
+        "secrets", "Secret", "", "v1", True, defaults.secret, core.secret, core.secret_update, ANY_FIELDS | {"type"},
     ),
-    Resource("events", "Event", "", "v1", True, as_given, core.plain, core.plain_update, EVENT_FIELDS, short=("ev",)),
+    Resource("events", "Event", "", "v1", True, as_given, core.event, core.plain_update, EVENT_FIELDS, short=("ev",)),
     Resource(
         "nodes", "Node", "", "v1", False, as_given, core.plain, core.plain_update,
         ANY_FIELDS | {"spec.unschedulable"}, short=("no",), subresources=("status",),
@@ -96,7 +96,7 @@ RESOURCES: tuple[Resource, ...] = (
         returns_deleted=True, verbs=ONE_BY_ONE,
     ),
     Resource(
-        "serviceaccounts", "ServiceAccount", "", "v1", True, as_given, core.plain, core.plain_update, short=("sa",),
+        "serviceaccounts", "ServiceAccount", "", "v1", True, as_given, core.plain, core.account_update, short=("sa",),
         returns_deleted=True,
     ),
     Resource(

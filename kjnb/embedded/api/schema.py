@@ -2,14 +2,15 @@
 
 A line of `FIELDS` is a type, its words are `name:type`. Types: `str` (dropped when empty, as Go's omitempty does),
 `str!` (kept when empty), `str+` (there even when nobody wrote it), `bool` (dropped when false), `bool!`, `int`, `long`,
-`intstr` (a number or text), `qty`, `time`, `micro` (to the microsecond), `any`, `map` (of text), `qtys` (of
-quantities), the name of another type, or `[T]` for a list. `[T]@key` is merged by that key in a strategic merge patch,
-`[str]@` by value. A field that is not here is unknown to the server: it is dropped with a warning, or refused when the
-client asks for strictness.
+`intstr` (a number or text), `qty`, `time`, `micro` (to the microsecond), `any`, `map` (of text), `bytes` (a map of
+base64), `qtys` (of quantities), the name of another type, or `[T]` for a list. `[T]@key` is merged by that key in a
+strategic merge patch, `[str]@` by value. A field that is not here is unknown to the server: it is dropped with a
+warning, or refused when the client asks for strictness.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -161,6 +162,16 @@ def _map(value: Any, place: str, owner: str) -> Any:
     } or None
 
 
+def _bytes(value: Any, place: str, owner: str) -> Any:
+    given = _map(value, place, owner)
+    for text in (given or {}).values():
+        try:
+            base64.b64decode(text, validate=True)
+        except ValueError:
+            raise Mismatch("illegal base64 data") from None
+    return given
+
+
 def _quantities(value: Any, place: str, owner: str) -> Any:
     if not isinstance(value, dict):
         raise mismatch(value, "v1.ResourceList", place, owner)
@@ -169,7 +180,8 @@ def _quantities(value: Any, place: str, owner: str) -> Any:
 
 CHECKS: dict[str, Callable[[Any, str, str], Any]] = {
     "str": _text, "time": _time(False), "micro": _time(True), "intstr": _number_or_text,
-    "bool": _flag, "int": _number(32), "long": _number(64), "qty": _quantity, "map": _map, "qtys": _quantities,
+    "bool": _flag, "int": _number(32), "long": _number(64), "qty": _quantity, "map": _map, "bytes": _bytes,
+    "qtys": _quantities,
     "any": lambda value, _place, _owner: value,
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from kjnb.embedded.api.resources import Resource
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.validation import core, job_status
 from kjnb.embedded.api.validation.errors import unsupported, wrong
+from kjnb.embedded.api.validation.meta import of_every_kind
 from kjnb.embedded.store.store import AlreadyExists, Conflict, Expired, NotFound, Store
 
 Object = dict[str, Any]
@@ -168,7 +169,8 @@ class Api:
         if given.get("resourceVersion", old["metadata"]["resourceVersion"]) != old["metadata"]["resourceVersion"]:
             raise answers.conflict(resource.plural, resource.group, old["metadata"]["name"])
         new = strategy.new_state(resource, obj, old, subresource)
-        self._check(resource, new, checks(resource, subresource)(new, old))
+        common = of_every_kind(new["metadata"], old["metadata"])
+        self._check(resource, new, common + checks(resource, subresource)(new, old))
         warnings = [*warnings, *caveats.of_update(resource.plural, new, old)]
         if options.dry_run:
             return Written(new, warnings)

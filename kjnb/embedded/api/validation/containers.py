@@ -1,15 +1,15 @@
-"""Containers: names, images, ports, resources, when they are started again."""
+"""Containers: names, images, ports, devices, when they are started again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kjnb.embedded.api import quantity
 from kjnb.embedded.api.answers import FieldError
 from kjnb.embedded.api.validation import handlers, meta, security
 from kjnb.embedded.api.validation.environment import environment
 from kjnb.embedded.api.validation.errors import duplicate, forbidden, missing, required, unsupported, wrong
-from kjnb.embedded.api.validation.volumes import mounts
+from kjnb.embedded.api.validation.mounts import uses
+from kjnb.embedded.api.validation.resources import resources
 
 Object = dict[str, Any]
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
@@ -17,53 +17,76 @@ MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 RESTARTS = ("Always", "Never", "OnFailure")
 ACTIONS = ("Restart", "RestartAllContainers")
-STANDARD = ("cpu", "memory", "ephemeral-storage")
 
 
-def containers(spec: Object, field: str) -> list[FieldError]:
-    """All containers of a pod; no two have one name."""
-    known = {one.get("name") for one in spec.get("volumes") or []}
+def containers(spec: Object, field: str, known: dict[str, Object]) -> list[FieldError]:
+    """All containers of a pod; no two have one name. `known` are its volumes with nothing wrong."""
+    regular = spec.get("containers") or []
+    found = [] if regular else [required(f"{field}.containers")]
     every: set[str] = set()
-    found = [] if spec.get("containers") else [required(f"{field}.containers")]
-    for kind in ("containers", "initContainers"):
-        for place, one in enumerate(spec.get(kind) or []):
-            at, name = f"{field}.{kind}[{place}]", one.get("name", "")
-            found += container(one, at, known)
-            if name and name in every:
-                found.append(duplicate(f"{at}.name", name))
-            every.add(name)
-            found += init_only(one, at) if kind == "initContainers" else handlers.probes(one, at)
-    found += host_ports(spec.get("containers") or [], f"{field}.containers", bool(spec.get("hostNetwork")))
-    return found + claims(spec, field)
+    for place, one in enumerate(regular):
+        at = f"{field}.containers[{place}]"
+        found += container(one, at, known, spec) + named_once(one, at, every)
+        every.add(one.get("name", ""))
+        found += handlers.probes(one, at, spec["terminationGracePeriodSeconds"])
+    found += host_ports(regular, f"{field}.containers")
+    for place, one in enumerate(spec.get("initContainers") or []):
+        at = f"{field}.initContainers[{place}]"
+        found += container(one, at, known, spec) + named_once(one, at, every)
+        every |= {one.get("name", "")} - {""}
+        found += host_ports([one], f"{field}.initContainers") + init_only(one, at, spec)
+    return found
 
 
-def container(one: Object, field: str, known: set[Any]) -> list[FieldError]:
-    """One container, init or not."""
+def named_once(one: Object, field: str, every: set[str]) -> list[FieldError]:
+    """A name that no container has that came before."""
+    name = one.get("name", "")
+    return [duplicate(f"{field}.name", name)] if name in every else []
+
+
+def container(one: Object, field: str, known: dict[str, Object], spec: Object) -> list[FieldError]:
+    """One container of a pod, init or not."""
     name = one.get("name", "")
     found = [wrong(f"{field}.name", name, words) for words in meta.dns_label(name)] if name else []
     if not name:
         found.append(required(f"{field}.name"))
     if not one.get("image"):
         found.append(required(f"{field}.image"))
-    elif one["image"].strip() != one["image"]:
-        found.append(wrong(f"{field}.image", one["image"], "must not have leading or trailing whitespace"))
     for part, allowed in (("imagePullPolicy", PULL_POLICIES), ("terminationMessagePolicy", MESSAGE_POLICIES)):
         if one[part] not in allowed:
             found.append(unsupported(f"{field}.{part}", one[part], allowed))
-    found += ports(one.get("ports") or [], f"{field}.ports") + environment(one, field)
+    found += ports(one.get("ports") or [], f"{field}.ports") + environment(one, field) + uses(one, field, known)
     found += resources(one.get("resources") or {}, f"{field}.resources")
-    privileged = bool((one.get("securityContext") or {}).get("privileged"))
-    found += mounts(one.get("volumeMounts") or [], f"{field}.volumeMounts", known, privileged)
-    return found + restarts(one, field) + security.container_context(one, field)
+    found += claims(one, f"{field}.resources.claims", {claim.get("name") for claim in spec.get("resourceClaims") or []})
+    found += resizing(one.get("resizePolicy") or [], f"{field}.resizePolicy", spec.get("restartPolicy") == "Never")
+    found += security.container_context(one, field, of_host=spec.get("hostUsers") is not False)
+    return found + restarts(one, field)
 
 
-def init_only(one: Object, field: str) -> list[FieldError]:
+def init_only(one: Object, field: str, spec: Object) -> list[FieldError]:
     """An init container has probes and hooks only when it goes on running beside the others."""
     if one.get("restartPolicy") == "Always":
-        return handlers.probes(one, field)
+        return handlers.probes(one, field, spec["terminationGracePeriodSeconds"])
     words = "may not be set for init containers without restartPolicy=Always"
     told = [kind for kind in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe") if kind in one]
     return [forbidden(f"{field}.{kind}", words) for kind in told]
+
+
+def resizing(given: list[Object], field: str, never_again: bool) -> list[FieldError]:
+    """What a change of a container's resources asks for, each resource once."""
+    found: list[FieldError] = []
+    seen: set[str] = set()
+    for place, one in enumerate(given):
+        name, policy = one.get("resourceName", ""), one.get("restartPolicy", "")
+        if name in seen:
+            found.append(duplicate(f"{field}[{place}]", name))
+        seen.add(name)
+        for value, allowed in ((name, ("cpu", "memory")), (policy, ("NotRequired", "RestartContainer"))):
+            if value not in allowed:
+                found.append(unsupported(field, value, allowed) if value else required(field))
+        if never_again and policy != "NotRequired":
+            found.append(wrong(field, policy, "must be 'NotRequired' when `restartPolicy` is 'Never'"))
+    return found
 
 
 def restarts(one: Object, field: str) -> list[FieldError]:
@@ -122,79 +145,43 @@ def ports(given: list[Object], field: str) -> list[FieldError]:
     return found
 
 
-def host_ports(given: list[Object], field: str, on_host: bool) -> list[FieldError]:
-    """No two ports of the node are the same; on the host's network they are the container's."""
+def host_ports(given: list[Object], field: str) -> list[FieldError]:
+    """No two ports of the node are the same."""
     found: list[FieldError] = []
     taken: set[tuple[str, str, int]] = set()
     for place, one in enumerate(given):
         for number, port in enumerate(one.get("ports") or []):
-            at, outer = f"{field}[{place}].ports[{number}]", port.get("hostPort", 0)
-            if on_host and outer != port.get("containerPort", 0):
-                words = "must match `containerPort` when `hostNetwork` is true"
-                found.append(wrong(f"{at}.hostPort", outer, words))
-            mark = port.get("protocol", "TCP"), port.get("hostIP", ""), outer
-            if outer and mark in taken:
-                found.append(duplicate(f"{at}.hostPort", "/".join(map(str, mark))))
+            mark = port.get("protocol", "TCP"), port.get("hostIP", ""), port.get("hostPort", 0)
+            if mark[2] and mark in taken:
+                found.append(duplicate(f"{field}[{place}].ports[{number}].hostPort", "/".join(map(str, mark))))
             taken.add(mark)
     return found
 
 
-def resources(given: Object, field: str) -> list[FieldError]:
-    """Known resources, no amount negative, requests not above their limits."""
-    limits, requests = given.get("limits") or {}, given.get("requests") or {}
+def ports_on_host(given: list[Object], field: str, *, filled: bool) -> list[FieldError]:
+    """On the host's network a container's ports are the host's; in a template they need not be `filled` in."""
     found: list[FieldError] = []
-    for kind, amounts in (("limits", limits), ("requests", requests)):
-        for name, amount in amounts.items():
-            found += resource_amount(name, amount, f"{field}.{kind}[{name}]")
-    for name, amount in requests.items():
-        if name in limits:
-            found += against_limit(name, amount, limits[name], f"{field}.requests")
-        elif not may_overcommit(name):
-            found.append(required(f"{field}.limits", "Limit must be set for non overcommitable resources"))
-    names = {*limits, *requests}
-    if any(name.startswith("hugepages-") for name in names) and not names & {"cpu", "memory"}:
-        found.append(forbidden(field, "HugePages require cpu or memory"))
+    words = "must match `containerPort` when `hostNetwork` is true"
+    for place, one in enumerate(given):
+        for number, port in enumerate(one.get("ports") or []):
+            outer = port.get("hostPort", 0)
+            if (filled or outer) and outer != port.get("containerPort", 0):
+                found.append(wrong(f"{field}[{place}].ports[{number}].hostPort", outer, words))
     return found
 
 
-def against_limit(name: str, amount: str, limit: str, field: str) -> list[FieldError]:
-    """A request and its limit."""
-    asked, most = quantity.parse(amount), quantity.parse(limit)
-    if not may_overcommit(name) and asked != most:
-        return [wrong(field, amount, f"must be equal to {name} limit of {limit}")]
-    if asked > most:
-        return [wrong(field, amount, f"must be less than or equal to {name} limit of {limit}")]
-    return []
-
-
-def may_overcommit(name: str) -> bool:
-    """The node may promise more of it than it has."""
-    return "/" not in name and not name.startswith("hugepages-")
-
-
-def resource_amount(name: str, amount: str, field: str) -> list[FieldError]:
-    """One resource's name and amount."""
-    found = [wrong(field, name, words) for words in meta.qualified_name(name)]
-    if not found and "/" not in name and name not in STANDARD and not name.startswith("hugepages-"):
-        found.append(wrong(field, name, "must be a standard resource for containers"))
-    size = quantity.parse(amount)
-    if size < 0:
-        found.append(wrong(field, amount, "must be greater than or equal to 0"))
-    if "/" in name and size % 1:
-        found.append(wrong(field, amount, "must be an integer"))
-    return found
-
-
-def claims(spec: Object, field: str) -> list[FieldError]:
-    """Devices that containers name are among the pod's."""
-    known = {one.get("name") for one in spec.get("resourceClaims") or []}
-    found = []
-    for kind in ("containers", "initContainers"):
-        for place, one in enumerate(spec.get(kind) or []):
-            for number, claim in enumerate((one.get("resources") or {}).get("claims") or []):
-                at, name = f"{field}.{kind}[{place}].resources.claims[{number}].name", claim.get("name", "")
-                if not name:
-                    found.append(required(at))
-                elif name not in known:
-                    found.append(missing(at, name))
+def claims(one: Object, field: str, known: set[Any]) -> list[FieldError]:
+    """Devices that a container names are among the pod's, each once."""
+    found: list[FieldError] = []
+    seen: set[tuple[str, str]] = set()
+    for place, claim in enumerate((one.get("resources") or {}).get("claims") or []):
+        at, name, part = f"{field}[{place}]", claim.get("name", ""), claim.get("request", "")
+        if not name:
+            found.append(required(at))
+            continue
+        if (name, part) in seen or (name, "") in seen:
+            found.append(duplicate(at, name))
+        seen.add((name, part))
+        if name not in known:
+            found.append(missing(at, name))
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kjnb.embedded.api import quantity
 from kjnb.embedded.api.answers import FieldError
 from kjnb.embedded.api.validation import meta
 from kjnb.embedded.api.validation.core import entry_key
@@ -20,6 +19,8 @@ KNOWN_FIELDS = (*VARIABLE_FIELDS, "metadata.annotations", "metadata.labels", "sp
 SUBSCRIPT = re.compile(r"^(.*)\['(.*)'\]$", re.DOTALL)
 SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 AMOUNTS = tuple(f"{kind}.{what}" for kind in ("limits", "requests") for what in ("cpu", "ephemeral-storage", "memory"))
+CORES = ("1m", "1")
+BYTES = ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei")
 NAME_WORDS = "a valid environment variable name must consist only of printable ASCII characters other than '='"
 ONE_ONLY = "may not have more than one field specified at a time"
 
@@ -30,7 +31,7 @@ def environment(one: Object, field: str) -> list[FieldError]:
     for place, variable in enumerate(one.get("env") or []):
         found += env_var(variable, f"{field}.env[{place}]")
     for place, given in enumerate(one.get("envFrom") or []):
-        found += env_from(given, f"{field}.envFrom[{place}]")
+        found += env_from(given, f"{field}.envFrom", place)
     return found
 
 
@@ -71,16 +72,13 @@ def env_source(kind: str, given: Object, field: str) -> list[FieldError]:
     return found + (entry_key(key, f"{field}.key") if key else [required(f"{field}.key")])
 
 
-def env_from(given: Object, field: str) -> list[FieldError]:
-    """All entries of a ConfigMap or a Secret as variables."""
+def env_from(given: Object, field: str, place: int) -> list[FieldError]:
+    """All entries of a ConfigMap or a Secret as variables; what is wrong with the choice is said of the whole list."""
     prefix, told = given.get("prefix", ""), [kind for kind in ("configMapRef", "secretRef") if kind in given]
-    found = [] if is_name(prefix) else [wrong(f"{field}.prefix", prefix, NAME_WORDS)]
+    found = [] if is_name(prefix) else [wrong(f"{field}[{place}].prefix", prefix, NAME_WORDS)]
     for kind in told:
-        name = given[kind].get("name", "")
-        if not name:
-            found.append(required(f"{field}.{kind}.name"))
-            continue
-        found += [wrong(f"{field}.{kind}.name", name, words) for words in meta.dns_subdomain(name)]
+        name, at = given[kind].get("name", ""), f"{field}[{place}].{kind}.name"
+        found += [wrong(at, name, words) for words in meta.dns_prefix(name)] if name else [required(at)]
     if not told:
         found.append(wrong(field, "", "must specify one of: `configMapRef` or `secretRef`"))
     return [*found, wrong(field, "", ONE_ONLY)] if len(told) > 1 else found
@@ -109,18 +107,12 @@ def resource_reference(given: Object, field: str, *, of_volume: bool) -> list[Fi
         found.append(required(f"{field}.containerName"))
     elif not name:
         found.append(required(f"{field}.resource"))
-    elif name not in AMOUNTS and not name.partition(".")[2].startswith("hugepages-"):
+    elif name not in AMOUNTS and not name.startswith(("limits.hugepages-", "requests.hugepages-")):
         found.append(unsupported(f"{field}.resource", name, AMOUNTS))
-    units = ("1m", "1") if name.endswith(".cpu") else ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi",
-                                                       "1Ti", "1Pi", "1Ei")  # fmt: skip
-    allowed = {quantity.parse(unit) for unit in ("0", *units)}
-    if name and quantity.parse(divisor) not in allowed:
-        what = name.partition(".")[2]
-        found.append(
-            wrong(
-                f"{field}.divisor",
-                divisor,
-                f"only divisor's values {', '.join(units)} are supported with the {what} resource",
-            )
-        )
-    return found
+    return found + ([] if fits(name, divisor) else [wrong(f"{field}.divisor", name, "not a divisor of this resource")])
+
+
+def fits(name: str, divisor: str) -> bool:
+    """A resource may be given in these units; of one that nobody knows, only that is said."""
+    known = name in AMOUNTS or name.startswith(("limits.hugepages-", "requests.hugepages-"))
+    return not known or divisor == "0" or divisor in (CORES if name.endswith(".cpu") else BYTES)

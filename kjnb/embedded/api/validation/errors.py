@@ -48,6 +48,11 @@ def forbidden(field: str, why: str) -> FieldError:
     return FieldError(field, "FieldValueForbidden", f"Forbidden: {why}")
 
 
+def too_long(field: str, most: int, what: str = "may not be more than {} bytes") -> FieldError:
+    """There is too much of it."""
+    return FieldError(field, "FieldValueTooLong", f"Too long: {what.format(most)}")
+
+
 def at_least_zero(value: Any, field: str) -> list[FieldError]:
     """A number that may be missing, never negative."""
     if value is None or value >= 0:

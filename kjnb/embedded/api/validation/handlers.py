@@ -15,12 +15,12 @@ HEADER = re.compile(r"[-A-Za-z0-9]+")
 PORT_NAME = re.compile(r"[-a-z0-9]+")
 
 
-def probes(one: Object, field: str) -> list[FieldError]:
-    """The three probes and the hooks of a container."""
+def probes(one: Object, field: str, grace: int) -> list[FieldError]:
+    """The three probes and the hooks of a container that is given so many seconds to end."""
     found = []
     for kind in ("postStart", "preStop"):
         if kind in (one.get("lifecycle") or {}):
-            found += handler(one["lifecycle"][kind], f"{field}.lifecycle.{kind}")
+            found += handler(one["lifecycle"][kind], f"{field}.lifecycle.{kind}", grace)
     for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
         if kind in one:
             found += probe(one[kind], kind, f"{field}.{kind}")
@@ -44,7 +44,7 @@ def probe(given: Object, kind: str, field: str) -> list[FieldError]:
     return found
 
 
-def handler(given: Object, field: str) -> list[FieldError]:
+def handler(given: Object, field: str, grace: int = 0) -> list[FieldError]:
     """What is called: exactly one of the kinds."""
     told = [kind for kind in KINDS if kind in given]
     if not told:
@@ -57,8 +57,9 @@ def handler(given: Object, field: str) -> list[FieldError]:
         found += http(first, inner)
     if told[0] in ("tcpSocket", "grpc"):
         found += port(first.get("port", 0), f"{inner}.port")
-    if told[0] == "sleep" and first.get("seconds", 0) < 0:
-        found.append(wrong(f"{inner}.seconds", first["seconds"], "must be greater than or equal to 0"))
+    if told[0] == "sleep" and not 0 <= first.get("seconds", 0) <= grace:
+        words = f"must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+        found.append(wrong(inner, first.get("seconds", 0), words))
     return found
 
 
@@ -85,7 +86,7 @@ def port_name(name: str) -> list[str]:
     said = ["must be no more than 15 characters long"] if len(name) > 15 else []
     if not PORT_NAME.fullmatch(name):
         said.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
-    if not any(letter.isalpha() for letter in name):
+    if not re.search("[a-z]", name):
         said.append("must contain at least one letter (a-z)")
     if "--" in name:
         said.append("must not contain consecutive hyphens")

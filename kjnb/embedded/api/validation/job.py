@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kjnb.embedded.api.answers import FieldError
 from kjnb.embedded.api.validation import meta, placement, pod, policies
-from kjnb.embedded.api.validation.errors import at_least_zero, immutable, required, unsupported, wrong
+from kjnb.embedded.api.validation.errors import (
+    at_least_zero,
+    forbidden,
+    immutable,
+    required,
+    too_long,
+    unsupported,
+    wrong,
+)
 
 Object = dict[str, Any]
 MODES = ("NonIndexed", "Indexed")
@@ -17,7 +26,9 @@ COUNTS = (
     "backoffLimitPerIndex", "maxFailedIndexes",
 )  # fmt: skip
 FIXED = ("selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
-SCHEDULING = ("nodeSelector", "tolerations", "affinity", "schedulingGates")
+SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
+MOST_MANAGED = 63
+HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 
 
 def job(obj: Object) -> list[FieldError]:
@@ -29,7 +40,7 @@ def job_name(obj: Object) -> list[FieldError]:
     """The largest index must leave a DNS label: it becomes a pod's host name."""
     spec, name = obj["spec"], obj["metadata"].get("name", "")
     completions = spec.get("completions") or 0
-    if spec.get("completionMode") != "Indexed" or completions < 1 or meta.dns_subdomain(name):
+    if spec.get("completionMode") != "Indexed" or completions < 1:
         return []
     host = f"{name}-{completions - 1}"
     words = "will not able to create pod with invalid DNS label"
@@ -113,19 +124,24 @@ def mode(spec: Object) -> list[FieldError]:
 def per_index(spec: Object) -> list[FieldError]:
     """backoffLimitPerIndex and maxFailedIndexes, which hold for Indexed Jobs only."""
     limit, most = spec.get("backoffLimitPerIndex"), spec.get("maxFailedIndexes")
-    if spec["completionMode"] != "Indexed":
-        words = "requires indexed completion mode"
-        pairs = (("backoffLimitPerIndex", limit), ("maxFailedIndexes", most))
-        return [wrong(f"spec.{name}", value, words) for name, value in pairs if value is not None]
     found = []
-    completions = spec.get("completions") or 0
     if most is not None and limit is None:
         found.append(required("spec.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
-    if most is not None and most > completions:
+    if spec["completionMode"] == "NonIndexed":
+        words = "requires indexed completion mode"
+        pairs = (("backoffLimitPerIndex", limit), ("maxFailedIndexes", most))
+        found += [wrong(f"spec.{name}", value, words) for name, value in pairs if value is not None]
+    return found + (of_indexed(spec, limit, most) if spec["completionMode"] == "Indexed" else [])
+
+
+def of_indexed(spec: Object, limit: int | None, most: int | None) -> list[FieldError]:
+    """How many indexes may fail, of how many."""
+    found, completions = [], spec.get("completions")
+    if most is not None and completions is not None and most > completions:
         found.append(wrong("spec.maxFailedIndexes", most, "must be less than or equal to completions"))
     if most is not None and most > MOST_FAILED:
         found.append(wrong("spec.maxFailedIndexes", most, f"must be less than or equal to {MOST_FAILED}"))
-    if limit is not None and completions > MOST_COMPLETIONS:
+    if limit is not None and (completions or 0) > MOST_COMPLETIONS:
         found += many_indexes(spec, most)
     return found
 
@@ -157,15 +173,19 @@ def replacement(spec: Object) -> list[FieldError]:
 
 def managed_by(spec: Object) -> list[FieldError]:
     """managedBy is a path with a domain, of 63 characters at most."""
-    given = spec.get("managedBy")
+    given, field = spec.get("managedBy"), "spec.managedBy"
     if given is None:
         return []
-    found = []
-    if len(given) > 63:
-        found.append(FieldError("spec.managedBy", "FieldValueTooLong", "Too long: may not be more than 63 bytes"))
-    domain, slash, path = given.partition("/")
-    if not slash or not path or meta.dns_subdomain(domain):
-        found.append(wrong("spec.managedBy", given, 'must be a domain-prefixed path (such as "acme.io/foo")'))
+    domain, _, path = given.partition("/")
+    if not given:
+        return [required(field)]
+    if not domain or not path:
+        found = [wrong(field, given, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    else:
+        found = [wrong(field, domain, words) for words in meta.dns_subdomain(domain)]
+        found += [] if HTTP_PATH.fullmatch(path) else [wrong(field, path, "Invalid path")]
+    if len(given.encode()) > MOST_MANAGED:
+        found.append(too_long(field, MOST_MANAGED))
     return found
 
 
@@ -176,6 +196,9 @@ def template(spec: Object) -> list[FieldError]:
     found = meta.labels(marks.get("labels") or {}, "spec.template.labels")
     found += meta.annotation_keys(marks.get("annotations") or {}, "spec.template.annotations")
     found += pod.pod_spec(given["spec"], "spec.template.spec")
+    if given["spec"].get("ephemeralContainers"):
+        words = "ephemeral containers not allowed in pod template"
+        found.append(forbidden("spec.template.spec.ephemeralContainers", words))
     policy, field = given["spec"].get("restartPolicy"), "spec.template.spec.restartPolicy"
     if policy in (None, "", "Always"):
         found.append(required(field, 'valid values: "OnFailure", "Never"'))
@@ -190,10 +213,8 @@ def template(spec: Object) -> list[FieldError]:
 
 
 def job_update(new: Object, old: Object) -> list[FieldError]:
-    """A new state of a Job against the one that is stored."""
-    found = meta.metadata_update(new["metadata"], old["metadata"])
-    found += job_spec(new["spec"])
-    return found + spec_update(new["spec"], old)
+    """A new state of a Job against the one that is stored: it is checked as a new Job is, and then as a change."""
+    return job(new) + meta.metadata_update(new["metadata"], old["metadata"]) + spec_update(new["spec"], old)
 
 
 def spec_update(spec: Object, old: Object) -> list[FieldError]:
@@ -238,6 +259,9 @@ def template_update(new: Object, old: Object, loose: bool) -> list[FieldError]:
 def without_scheduling(template: Object) -> Object:
     """The template less what may change while a Job is suspended."""
     spec = {name: value for name, value in template["spec"].items() if name not in SCHEDULING}
+    affinity = {name: value for name, value in (spec.pop("affinity", None) or {}).items() if name != "nodeAffinity"}
+    if affinity:
+        spec["affinity"] = affinity
     for kind in ("containers", "initContainers"):
         if kind in spec:
             spec[kind] = [{name: value for name, value in one.items() if name != "resources"} for one in spec[kind]]

@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 from kjnb.embedded.api.answers import FieldError
-from kjnb.embedded.api.validation.errors import immutable, required, wrong
+from kjnb.embedded.api.validation.errors import immutable, required, too_long, wrong
 
 Object = dict[str, Any]
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 ANNOTATIONS_LIMIT = 256 * 1024
+OWN_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 _ENDS = "must start and end with an alphanumeric character"
 LABEL_WORDS = (
     f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and {_ENDS} "
@@ -47,9 +48,16 @@ def dns_subdomain(text: str) -> list[str]:
     return said if SUBDOMAIN.fullmatch(text) else [*said, SUBDOMAIN_WORDS]
 
 
+def dns_prefix(text: str) -> list[str]:
+    """What keeps the text from being what a name begins with: a dash may be its end."""
+    return dns_subdomain(text[:-2] + "a" if len(text) > 1 and text.endswith("-") else text)
+
+
 def qualified_name(key: str) -> list[str]:
     """What keeps a key from being `[prefix/]name`."""
     prefix, slash, name = key.rpartition("/")
+    if "/" in prefix:
+        return [f"a qualified name {KEY_WORDS} with an optional DNS subdomain prefix and '/'"]
     said = []
     if slash:
         said += (
@@ -80,10 +88,8 @@ def labels(given: dict[str, str], field: str) -> list[FieldError]:
 def annotation_keys(given: dict[str, str], field: str) -> list[FieldError]:
     """Keys of annotations, in any case of letters, and their size together."""
     found = [wrong(field, key, words) for key in given for words in qualified_name(key.lower())]
-    if sum(len(key) + len(value) for key, value in given.items()) > ANNOTATIONS_LIMIT:
-        found.append(
-            FieldError(field, "FieldValueTooLong", f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes")
-        )
+    if sum(len(key.encode()) + len(value.encode()) for key, value in given.items()) > ANNOTATIONS_LIMIT:
+        found.append(too_long(field, ANNOTATIONS_LIMIT))
     return found
 
 
@@ -92,32 +98,58 @@ def metadata(meta: Object, field: str = "metadata") -> list[FieldError]:
     name = meta.get("name", "")
     found = [] if name else [required(f"{field}.name", "name or generateName is required")]
     if prefix := meta.get("generateName"):
-        masked = prefix[:-1] + "a" if prefix.endswith("-") else prefix
-        found += [wrong(f"{field}.generateName", prefix, words) for words in dns_subdomain(masked)]
+        found += [wrong(f"{field}.generateName", prefix, words) for words in dns_prefix(prefix)]
     if name:
         found += [wrong(f"{field}.name", name, words) for words in dns_subdomain(name)]
-    found += labels(meta.get("labels") or {}, f"{field}.labels")
+    return found + contents(meta, field) + finalizers(meta, field) + known_finalizers(meta, field)
+
+
+def contents(meta: Object, field: str) -> list[FieldError]:
+    """Labels, annotations and owners: what of the metadata is checked in every way at every time."""
+    found = labels(meta.get("labels") or {}, f"{field}.labels")
     found += annotation_keys(meta.get("annotations") or {}, f"{field}.annotations")
-    found += [
-        wrong(f"{field}.finalizers", one, words)
-        for one in meta.get("finalizers") or []
-        for words in qualified_name(one)
-    ]
     return found + owners(meta.get("ownerReferences") or [], f"{field}.ownerReferences")
 
 
+def finalizers(meta: Object, field: str) -> list[FieldError]:
+    """The form of their names, and that dependents are not both left alone and waited for."""
+    given, at = meta.get("finalizers") or [], f"{field}.finalizers"
+    found = [wrong(at, one, words) for one in given for words in qualified_name(one)]
+    if {"orphan", "foregroundDeletion"} <= set(given):
+        found.append(wrong(at, given, "finalizer orphan and foregroundDeletion cannot be both set"))
+    return found
+
+
+def known_finalizers(meta: Object, field: str) -> list[FieldError]:
+    """A finalizer without a domain is one of Kubernetes' own."""
+    words = "name is neither a standard finalizer name nor is it fully qualified"
+    pairs = enumerate(meta.get("finalizers") or [])
+    odd = [(place, one) for place, one in pairs if "/" not in one and one not in OWN_FINALIZERS]
+    return [wrong(f"{field}.finalizers[{place}]", one, words) for place, one in odd]
+
+
 def owners(references: list[Object], field: str) -> list[FieldError]:
-    """Every owner is named whole, and one of them at most is the controller."""
-    found = []
-    for place, owner in enumerate(references):
-        empty = [part for part in ("apiVersion", "kind", "name", "uid") if not owner.get(part)]
-        found += [wrong(f"{field}[{place}].{part}", "", "must not be empty") for part in empty]
-    if sum(bool(owner.get("controller")) for owner in references) > 1:
-        found.append(wrong(field, references, "Only one reference can have Controller set to true."))
+    """Every owner is named whole and can own; one of them at most is the controller."""
+    found, controllers = [], 0
+    for owner in references:
+        version = owner.get("apiVersion", "")
+        parts = {**owner, "apiVersion": version.rpartition("/")[2]}
+        empty = [part for part in ("apiVersion", "kind", "name", "uid") if not parts.get(part)]
+        found += [wrong(f"{field}.{part}", "", "must not be empty") for part in empty]
+        if (version, owner.get("kind")) == ("v1", "Event"):
+            found.append(wrong(field, owner, "/v1, Kind=Event is disallowed from being an owner"))
+        controllers += bool(owner.get("controller"))
+        if owner.get("controller") and controllers > 1:
+            found.append(wrong(field, references, "Only one reference can have Controller set to true."))
     return found
 
 
 def metadata_update(new: Object, old: Object, field: str = "metadata") -> list[FieldError]:
+    """What a kind's own rules say of changed metadata."""
+    return changed(new, old, field) + known_finalizers(new, field)
+
+
+def changed(new: Object, old: Object, field: str) -> list[FieldError]:
     """What stays: the name, the uid, the time of creation; finalizers may only go while an object is being deleted."""
     found = []
     for part in ("name", "namespace", "uid", "creationTimestamp"):
@@ -127,6 +159,9 @@ def metadata_update(new: Object, old: Object, field: str = "metadata") -> list[F
         if added:
             words = f"no new finalizers can be added if the object is being deleted, found new finalizers {added}"
             found.append(FieldError(f"{field}.finalizers", "FieldValueForbidden", f"Forbidden: {words}"))
-    found += labels(new.get("labels") or {}, f"{field}.labels")
-    found += annotation_keys(new.get("annotations") or {}, f"{field}.annotations")
-    return found + owners(new.get("ownerReferences") or [], f"{field}.ownerReferences")
+    return found + contents(new, field)
+
+
+def of_every_kind(new: Object, old: Object, field: str = "metadata") -> list[FieldError]:
+    """What the server checks of changed metadata before it asks the kind's own rules, which say some of it again."""
+    return contents(new, field) + finalizers(new, field) + changed(new, old, field)

@@ -23,9 +23,13 @@ def placement(spec: Object, field: str) -> list[FieldError]:
         if kind in affinity:
             found += pod_affinity(affinity[kind], f"{field}.affinity.{kind}")
     found += spreading(spec.get("topologySpreadConstraints") or [], f"{field}.topologySpreadConstraints")
-    for place, one in enumerate(spec.get("tolerations") or []):
-        found += toleration(one, f"{field}.tolerations[{place}]")
-    return found
+    return found + tolerations(spec, field)
+
+
+def tolerations(spec: Object, field: str) -> list[FieldError]:
+    """Every toleration of a pod."""
+    pairs = enumerate(spec.get("tolerations") or [])
+    return [error for place, one in pairs for error in toleration(one, f"{field}.tolerations[{place}]")]
 
 
 def toleration(one: Object, field: str) -> list[FieldError]:
@@ -38,7 +42,8 @@ def toleration(one: Object, field: str) -> list[FieldError]:
     if "tolerationSeconds" in one and effect != "NoExecute":
         found.append(wrong(f"{field}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
     if operator in ("", "Equal"):
-        found += [wrong(f"{field}.operator", value, words) for words in meta.label_value(value)]
+        if said := meta.label_value(value):
+            found.append(wrong(f"{field}.operator", value, ";".join(said)))
     elif operator == "Exists":
         if value:
             words = "value must be empty when `operator` is 'Exists'"
@@ -59,7 +64,7 @@ def node_affinity(given: Object, field: str) -> list[FieldError]:
             found += node_term(term, f"{at}[{place}]")
     for place, liked in enumerate(given.get(PREFERRED) or []):
         at = f"{field}.{PREFERRED}[{place}]"
-        found += weight(liked, at) + node_term(liked.get("preference") or {}, f"{at}.preference")
+        found += weight(liked, at) + node_term(liked.get("preference") or {}, f"{at}.preference", values=False)
     return found
 
 
@@ -69,26 +74,34 @@ def weight(liked: Object, field: str) -> list[FieldError]:
     return [] if 1 <= given <= 100 else [wrong(f"{field}.weight", given, "must be in the range 1-100")]
 
 
-def node_term(term: Object, field: str) -> list[FieldError]:
-    """Labels and fields of a node."""
+def node_term(term: Object, field: str, *, values: bool = True) -> list[FieldError]:
+    """Labels and fields of a node; what is only liked may name values that no label can have."""
     found: list[FieldError] = []
     for place, one in enumerate(term.get("matchExpressions") or []):
         at = f"{field}.matchExpressions[{place}]"
-        found += requirement(one, at, numbers=True)
+        found += requirement(one, at, numbers=True, labels=values)
     for place, one in enumerate(term.get("matchFields") or []):
-        at, key, values = f"{field}.matchFields[{place}]", one.get("key", ""), one.get("values") or []
-        if one.get("operator") not in ("In", "NotIn"):
-            found.append(wrong(f"{at}.operator", one.get("operator", ""), "not a valid selector operator"))
-        elif len(values) != 1:
-            words = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
-            found.append(required(f"{at}.values", words))
-        if key != "metadata.name":
-            found.append(wrong(f"{at}.key", key, "not a valid field selector key"))
+        found += node_field(one, f"{field}.matchFields[{place}]")
     return found
 
 
-def requirement(one: Object, field: str, *, numbers: bool = False) -> list[FieldError]:
-    """One expression of a selector by labels."""
+def node_field(one: Object, field: str) -> list[FieldError]:
+    """A node by its name."""
+    found, key, values = [], one.get("key", ""), one.get("values") or []
+    if one.get("operator") not in ("In", "NotIn"):
+        found.append(wrong(f"{field}.operator", one.get("operator", ""), "not a valid selector operator"))
+    elif len(values) != 1:
+        words = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+        found.append(required(f"{field}.values", words))
+    if key != "metadata.name":
+        return [*found, wrong(f"{field}.key", key, "not a valid field selector key")]
+    for place, name in enumerate(values):
+        found += [wrong(f"{field}.values[{place}]", name, words) for words in meta.dns_subdomain(name)]
+    return found
+
+
+def requirement(one: Object, field: str, *, numbers: bool = False, labels: bool = True) -> list[FieldError]:
+    """One expression of a selector by labels; with `numbers` labels are compared, without `labels` values are free."""
     key, operator, values = one.get("key", ""), one.get("operator", ""), one.get("values") or []
     found = []
     if operator in ("In", "NotIn"):
@@ -105,7 +118,7 @@ def requirement(one: Object, field: str, *, numbers: bool = False) -> list[Field
     else:
         found.append(wrong(f"{field}.operator", operator, "not a valid selector operator"))
     found += [wrong(f"{field}.key", key, words) for words in meta.qualified_name(key)]
-    for place, value in enumerate(values):
+    for place, value in enumerate(values if labels else []):
         found += [wrong(f"{field}.values[{place}]", value, words) for words in meta.label_value(value)]
     return found
 
@@ -136,29 +149,44 @@ def pod_term(term: Object, field: str) -> list[FieldError]:
         if kind in term:
             found += selector(term[kind], f"{field}.{kind}")
     for name in term.get("namespaces") or []:
-        found += [wrong(f"{field}.namespaces", name, words) for words in meta.dns_label(name)]
-    return found + topology_key(term, field)
+        found += [wrong(f"{field}.namespace", name, words) for words in meta.dns_label(name)]
+    for kind in ("matchLabelKeys", "mismatchLabelKeys"):
+        found += label_keys(term, kind, f"{field}.{kind}")
+    both = set(term.get("matchLabelKeys") or []) & set(term.get("mismatchLabelKeys") or [])
+    words = "exists in both matchLabelKeys and mismatchLabelKeys"
+    found += [wrong(f"{field}.matchLabelKeys", key, words) for key in sorted(both)]
+    key = term.get("topologyKey", "")
+    found += [] if key else [required(f"{field}.topologyKey", "can not be empty")]
+    return found + [wrong(f"{field}.topologyKey", key, words) for words in meta.qualified_name(key)]
 
 
-def topology_key(given: Object, field: str) -> list[FieldError]:
-    """The label that tells places apart."""
-    key = given.get("topologyKey", "")
-    if not key:
-        return [required(f"{field}.topologyKey", "can not be empty")]
-    return [wrong(f"{field}.topologyKey", key, words) for words in meta.qualified_name(key)]
+def label_keys(given: Object, kind: str, field: str) -> list[FieldError]:
+    """Keys whose values are taken from the new pod: beside a selector, and none that it names itself."""
+    keys, chosen = given.get(kind) or [], given.get("labelSelector")
+    if keys and chosen is None:
+        return [forbidden(field, "must not be specified when labelSelector is not set")]
+    named = {one.get("key") for one in (chosen or {}).get("matchExpressions") or []} | set(
+        (chosen or {}).get("matchLabels") or {}
+    )
+    found: list[FieldError] = []
+    for place, key in enumerate(keys):
+        found += [wrong(f"{field}[{place}]", key, words) for words in meta.qualified_name(key)]
+        if key in named:
+            found.append(wrong(f"{field}[{place}]", key, "exists in both matchLabelKeys and labelSelector"))
+    return found
 
 
 def spreading(given: list[Object], field: str) -> list[FieldError]:
     """How evenly pods are spread over places."""
     found: list[FieldError] = []
-    seen: set[tuple[str, str]] = set()
+    pairs = [(one.get("topologyKey", ""), one.get("whenUnsatisfiable", "")) for one in given]
     for place, one in enumerate(given):
-        at, how = f"{field}[{place}]", one.get("whenUnsatisfiable", "")
-        found += spread(one, at) + topology_key(one, at)
-        pair = one.get("topologyKey", ""), how
-        if pair in seen:
-            found.append(duplicate(at, "{" + ", ".join(pair) + "}"))
-        seen.add(pair)
+        at = f"{field}[{place}]"
+        found += spread(one, at) + label_keys(one, "matchLabelKeys", f"{at}.matchLabelKeys")
+        if not one.get("topologyKey"):
+            found.append(required(f"{at}.topologyKey", "can not be empty"))
+        if pairs[place] in pairs[place + 1 :]:
+            found.append(duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", "{" + ", ".join(pairs[place]) + "}"))
         if "labelSelector" in one:
             found += selector(one["labelSelector"], f"{at}.labelSelector")
     return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kjnb.embedded.api.answers import FieldError
-from kjnb.embedded.api.validation.errors import at_least_zero, duplicate, required, unsupported, wrong
+from kjnb.embedded.api.validation import meta
+from kjnb.embedded.api.validation.errors import at_least_zero, duplicate, required, too_long, unsupported, wrong
 
 Object = dict[str, Any]
 ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 OPERATORS = ("In", "NotIn")
 STATUSES = ("False", "True", "Unknown")
-MOST_RULES, MOST_CODES, MOST_CONDITIONS = 20, 255, 20
+MOST_RULES, MOST_CODES, MOST_CONDITIONS, MOST_LISTED = 20, 255, 20, 64 * 1024
 
 
 def failure_policy(spec: Object, field: str) -> list[FieldError]:
@@ -63,9 +64,12 @@ def failure_rule(rule: Object, field: str, names: set[Any], per_index: bool) -> 
 
 def pod_condition(condition: Object, field: str) -> list[FieldError]:
     """The pattern of one pod condition."""
-    found = [] if condition.get("type") else [required(f"{field}.type")]
-    if condition.get("status") not in STATUSES:
-        found.append(unsupported(f"{field}.status", condition.get("status", ""), STATUSES))
+    kind, status = condition.get("type", ""), condition.get("status", "")
+    found = [wrong(f"{field}.type", kind, words) for words in meta.qualified_name(kind)]
+    if not status:
+        found.append(required(f"{field}.status", f"valid values: {STATUSES}"))
+    elif status not in STATUSES:
+        found.append(unsupported(f"{field}.status", status, STATUSES))
     return found
 
 
@@ -85,10 +89,10 @@ def exit_codes(codes: Object, field: str, names: set[Any]) -> list[FieldError]:
     found += too_many(values, MOST_CODES, f"{field}.values")
     seen: set[int] = set()
     for place, value in enumerate(values):
+        if value == 0 and operator == "In":
+            found.append(wrong(f"{field}.values[{place}]", value, "must not be 0 for the In operator"))
         if value in seen:
             found.append(duplicate(f"{field}.values[{place}]", value))
-        elif value == 0 and operator == "In":
-            found.append(wrong(f"{field}.values[{place}]", value, "must not be 0 for the In operator"))
         seen.add(value)
     return found if values == sorted(values) else [*found, wrong(f"{field}.values", values, "must be ordered")]
 
@@ -116,8 +120,10 @@ def success_rule(rule: Object, completions: int, field: str) -> list[FieldError]
     if count is None and indexes is None:
         return [required(field, "at least one of succeededCount or succeededIndexes must be specified")]
     found = at_least_zero(count, f"{field}.succeededCount")
-    listed = None
+    listed = 0
     if indexes is not None:
+        if len(indexes) > MOST_LISTED:
+            found.append(too_long(f"{field}.succeededIndexes", MOST_LISTED))
         try:
             listed = count_indexes(indexes, completions)
         except ValueError as error:
@@ -125,7 +131,7 @@ def success_rule(rule: Object, completions: int, field: str) -> list[FieldError]
     if count is not None and count > completions:
         words = f"must be less than or equal to {completions} (the number of specified completions)"
         found.append(wrong(f"{field}.succeededCount", count, words))
-    if count is not None and listed is not None and count > listed:
+    if count is not None and indexes is not None and count > listed:
         words = (
             f"must be less than or equal to {listed} (the number of indexes in the specified succeededIndexes field)"
         )
