@@ -177,7 +177,10 @@ def test_defaults_of_probes_and_hooks():
 
 def test_defaults_of_ports_on_the_hosts_network():
     ports = [{"containerPort": 1}, {"containerPort": 2, "hostPort": 3}, {}]
-    spec = defaults.pod_spec({"hostNetwork": True, "containers": [{"name": "a", "ports": ports}, {"name": "b"}]})
+    given = {"hostNetwork": True, "containers": [{"name": "a", "ports": ports}, {"name": "b"}]}
+    spec = defaults.pod({"metadata": {"name": "p"}, "spec": given})["spec"]
+    template = defaults.pod_spec(given)["containers"][0]["ports"]
+    assert [port.get("hostPort") for port in template] == [None, 3, None], "a template is filled in by its pods"
     assert [port.get("hostPort") for port in spec["containers"][0]["ports"]] == [1, 3, None]
     assert "ports" not in spec["containers"][1]
 

@@ -94,3 +94,12 @@ def test_a_number_or_text():
 def test_what_go_always_writes_is_always_there():
     assert schema.read("JobCondition", {"status": "True"})[0] == {"type": "", "status": "True"}
     assert schema.read("Terminated", {})[0] == {"exitCode": 0}
+
+
+def test_a_number_that_go_leaves_out_when_it_is_zero():
+    probe = {"exec": {"command": ["true"]}, "timeoutSeconds": 0, "periodSeconds": 5}
+    one = {"name": "a", "image": "b", "livenessProbe": probe, "ports": [{"containerPort": 1, "hostPort": 0}]}
+    kept = schema.read("Pod", {"metadata": {"generation": 0}, "spec": {"priority": 0, "containers": [one]}})[0]
+    assert (kept["metadata"], kept["spec"]["priority"]) == ({}, 0)
+    assert kept["spec"]["containers"][0]["livenessProbe"] == {"exec": {"command": ["true"]}, "periodSeconds": 5}
+    assert kept["spec"]["containers"][0]["ports"] == [{"containerPort": 1}]

@@ -35,6 +35,8 @@ LABELS = {"app": "web", "tier": "front", "n": "7"}
         ("app in (db)", False),
         ("app in ()", False),
         ("other in ()", False),
+        ("app in (,web)", True),
+        ("app in (db,)", False),
         ("app notin (db)", True),
         ("app notin (web,db)", False),
         ("other notin (x)", True),
@@ -57,7 +59,30 @@ def test_labels(text, passes):
 
 @pytest.mark.parametrize(
     "text",
-    ["a in (", "a in", "a in (=)", "=x", "a=b c", "a>x", "a=(", "a b", "!=x", "a in (x))", "a ! b", ",a", "a!=!"],
+    [
+        "a in (",
+        "a in",
+        "a in (=)",
+        "=x",
+        "a=b c",
+        "a>x",
+        "a=(",
+        "a b",
+        "!=x",
+        "a in (x))",
+        "a ! b",
+        ",a",
+        "a!=!",
+        "a=b,",
+        "a=-x",
+        "a in (x y)",
+        "a in (b_)",
+        "a/b/c=x",
+        "A_/b",
+        "a>-1",
+        "!a_",
+        "a notin (x,=)",
+    ],
 )
 def test_refused_labels(text):
     with pytest.raises(SelectorError):
@@ -77,6 +102,7 @@ KNOWN = frozenset({"metadata.name", "status.phase", "spec.nodeName"})
     [
         ("metadata.name=p", True),
         ("metadata.name==q", False),
+        (r"metadata.name!=a\,b\=c\\d", True),
         ("status.phase!=Failed", True),
         ("spec.nodeName=", True),
         ("spec.nodeName!=", False),
@@ -155,3 +181,14 @@ def test_fields_that_are_elsewhere_or_not_set(text, passes):
     test = selector("", text, known)
     assert test is not None
     assert test(obj) is passes
+
+
+@pytest.mark.parametrize("text", ["metadata.name=a=b", "metadata.name=a\\b", "metadata.name=a\\"])
+def test_values_of_fields_are_escaped_or_refused(text):
+    with pytest.raises(SelectorError, match="invalid field selector"):
+        parse_fields(text, KNOWN)
+
+
+def test_an_escaped_value_stands_for_another():
+    pod = {"metadata": {"name": "a,b=c"}}
+    assert all(test(pod) for test in parse_fields(r"metadata.name=a\,b\=c", KNOWN))

@@ -147,8 +147,38 @@ def test_fields_given_twice_are_told_or_refused(client):
     assert client.call("POST", MAPS + "?dryRun=All&fieldValidation=Strict", body)[0] == 400
     patch = b'{"data": {"k": "1", "k": "2"}}'
     path = MAPS + "/kjnb-defaults?dryRun=All&fieldValidation="
-    assert client.call("PATCH", path + "Strict", patch, **_under(MERGE))[0] == 400
+    code, said = client.call("PATCH", path + "Strict", patch, **_under(MERGE))
+    assert (code, [cause["field"] for cause in said["details"]["causes"]]) == (422, ["patch"])
     assert client.call("PATCH", path + "Ignore", patch, **_under(MERGE))[0] == 200
+
+
+@pytest.mark.parametrize("kind", ["merge", "strategic-merge"])
+def test_a_patch_that_makes_no_object_of_the_kind_is_what_is_wrong(client, kind):
+    client.call("POST", JOBS, job("typed", suspend=True))
+    under = {"Content_Type": f"application/{kind}-patch+json"}
+    code, said = client.call("PATCH", JOBS + "/typed", {"spec": {"parallelism": "x"}}, **under)
+    assert (code, said["reason"], said["details"]["causes"][0]["field"]) == (422, "Invalid", "patch")
+    strict = JOBS + "/typed?fieldValidation=Strict"
+    code, said = client.call("PATCH", strict, {"spec": {"nope": 1}}, **under)
+    assert (code, said["details"]["causes"][0]["field"]) == (422, "patch")
+    code, said = client.call("PATCH", JOBS + "/typed", {"metadata": {"namespace": "other"}}, **under)
+    assert (code, said["reason"]) == (400, "BadRequest")
+    client.call("DELETE", JOBS + "/typed")
+
+
+def test_wrong_metadata_is_told_by_the_server_and_by_the_kind(client):
+    client.call("POST", JOBS, job("labelled", suspend=True))
+    for path, times in ((JOBS + "/labelled", 4), (JOBS + "/labelled/status", 3), (MAPS + "/kjnb-defaults", 4)):
+        patch = {"metadata": {"labels": {"a": "b c"}}}
+        code, said = client.call("PATCH", path, patch, **_under(MERGE))
+        assert (code, [cause["field"] for cause in said["details"]["causes"]]) == (422, ["metadata.labels"] * times)
+    client.call("DELETE", JOBS + "/labelled")
+
+
+def test_a_secret_that_is_no_base64_is_no_secret(client):
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "no!"}}
+    code, said = client.call("POST", "/api/v1/namespaces/default/secrets", body)
+    assert (code, said["reason"], "illegal base64 data" in said["message"]) == (400, "BadRequest", True)
 
 
 def test_a_body_may_be_yaml(client):

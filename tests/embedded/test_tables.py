@@ -147,6 +147,11 @@ def test_the_other_kinds():
     node = {"metadata": meta(), "spec": {"unschedulable": True}, "status": {"conditions": [condition("Ready")]}}
     assert rows("nodes", node)[1] == "Ready,SchedulingDisabled"
     assert rows("nodes", {"metadata": meta()})[1] == "NotReady"
+    about = {"osImage": "Debian", "kernelVersion": "6.1", "kubeletVersion": "v1"}
+    status = {"nodeInfo": about, "addresses": [{"type": "InternalIP", "address": "::1"}]}
+    labels = {"node-role.kubernetes.io/gpu": "", "kubernetes.io/role": "a", "x": "y"}
+    got = rows("nodes", {"metadata": {**meta(), "labels": labels}, "status": status})
+    assert (got[2], got[4:]) == ("a,gpu", ["v1", "::1", "<none>", "Debian", "6.1", "<unknown>"])
     assert rows("namespaces", {"metadata": meta(), "status": {"phase": "Active"}}) == ["x", "Active", "90s"]
     assert rows("configmaps", {"metadata": meta(), "data": {"a": "b"}, "binaryData": {"c": "d"}}) == ["x", 2, "90s"]
     assert rows("secrets", {"metadata": meta(), "type": "Opaque"}) == ["x", "Opaque", 0, "90s"]

@@ -145,4 +145,5 @@ def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> R
     words = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
     causes = [{"reason": e.reason, "message": e.message, "field": e.field} for e in errors]
     details = {**details_of(kind, group, name), "causes": causes}
-    return Refused(failure(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {words}', details))
+    whom = f'{qualified(kind, group)} "{name}"' if kind else "the request"
+    return Refused(failure(422, "Invalid", f"{whom} is invalid: {words}", details))

@@ -33,6 +33,7 @@ JSON_TYPES: dict[str, Object] = {
     "time": {"type": "string", "format": "date-time"},
     "micro": {"type": "string", "format": "date-time"},
     "map": {"type": "object", "additionalProperties": {"type": "string"}},
+    "bytes": {"type": "object", "additionalProperties": {"type": "string", "format": "byte"}},
     "qtys": {"type": "object", "additionalProperties": {"type": "string"}},
     "any": {"type": "object"},
 }

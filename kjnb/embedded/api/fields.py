@@ -8,7 +8,7 @@ _OBJECT = "apiVersion:str kind:str metadata:ObjectMeta"
 
 FIELDS: dict[str, str] = {
     **INNER,
-    "ObjectMeta": "name:str generateName:str namespace:str selfLink:str uid:str resourceVersion:str generation:long"
+    "ObjectMeta": "name:str generateName:str namespace:str selfLink:str uid:str resourceVersion:str generation:long-"
     " creationTimestamp:time deletionTimestamp:time deletionGracePeriodSeconds:long labels:map annotations:map"
     " ownerReferences:[OwnerReference]@uid finalizers:[str]@ managedFields:[any]",
     "OwnerReference": "apiVersion:str! kind:str! name:str! uid:str! controller:bool! blockOwnerDeletion:bool!",
@@ -20,13 +20,13 @@ FIELDS: dict[str, str] = {
     "Node": f"{_OBJECT} spec:NodeSpec status:NodeStatus",
     "NodeSpec": "podCIDR:str podCIDRs:[str]@ providerID:str unschedulable:bool taints:[Taint]",
     "Event": f"{_OBJECT} involvedObject:ObjectReference reason:str message:str source:EventSource"
-    " firstTimestamp:time lastTimestamp:time count:int type:str eventTime:micro series:EventSeries action:str"
+    " firstTimestamp:time lastTimestamp:time count:int- type:str eventTime:micro series:EventSeries action:str"
     " related:ObjectReference reportingComponent:str! reportingInstance:str!",
     "NewerEvent": f"{_OBJECT} eventTime:micro series:EventSeries reportingController:str! reportingInstance:str!"
     " action:str"
     " reason:str regarding:ObjectReference related:ObjectReference note:str type:str deprecatedSource:EventSource"
-    " deprecatedFirstTimestamp:time deprecatedLastTimestamp:time deprecatedCount:int",
-    "EventSeries": "count:int lastObservedTime:micro state:str",
+    " deprecatedFirstTimestamp:time deprecatedLastTimestamp:time deprecatedCount:int-",
+    "EventSeries": "count:int- lastObservedTime:micro state:str",
     "ServiceAccount": f"{_OBJECT} secrets:[ObjectReference]@name imagePullSecrets:[LocalReference]@name"
     " automountServiceAccountToken:bool!",
     "Service": f"{_OBJECT} spec:any status:any",
@@ -43,8 +43,8 @@ FIELDS: dict[str, str] = {
     "OnPodConditions": "type:str! status:str",
     "SuccessPolicy": "rules:[SuccessPolicyRule]!",
     "SuccessPolicyRule": "succeededIndexes:str! succeededCount:int",
-    "JobStatus": "conditions:[JobCondition]@type startTime:time completionTime:time active:int succeeded:int"
-    " failed:int"
+    "JobStatus": "conditions:[JobCondition]@type startTime:time completionTime:time active:int- succeeded:int-"
+    " failed:int-"
     " terminating:int completedIndexes:str failedIndexes:str! ready:int"
     " uncountedTerminatedPods:UncountedTerminatedPods",
     "JobCondition": "type:str+ status:str+ lastProbeTime:time lastTransitionTime:time reason:str message:str",
@@ -82,7 +82,7 @@ FIELDS: dict[str, str] = {
     " readinessProbe:Probe startupProbe:Probe lifecycle:Lifecycle terminationMessagePath:str"
     " terminationMessagePolicy:str"
     " imagePullPolicy:str securityContext:SecurityContext stdin:bool stdinOnce:bool tty:bool",
-    "ContainerPort": "name:str hostPort:int containerPort:int protocol:str hostIP:str",
+    "ContainerPort": "name:str hostPort:int- containerPort:int protocol:str hostIP:str",
     "EnvFromSource": "prefix:str configMapRef:OptionalReference secretRef:OptionalReference",
     "OptionalReference": "name:str optional:bool!",
     "EnvVar": "name:str! value:str valueFrom:EnvVarSource",
@@ -100,8 +100,8 @@ FIELDS: dict[str, str] = {
     " seccompProfile:SeccompProfile appArmorProfile:SeccompProfile",
     "Capabilities": "add:[str] drop:[str]",
     "Probe": "exec:ExecAction httpGet:HTTPGetAction tcpSocket:TCPSocketAction grpc:GRPCAction"
-    " initialDelaySeconds:int timeoutSeconds:int periodSeconds:int"
-    " successThreshold:int failureThreshold:int terminationGracePeriodSeconds:long",
+    " initialDelaySeconds:int- timeoutSeconds:int- periodSeconds:int-"
+    " successThreshold:int- failureThreshold:int- terminationGracePeriodSeconds:long",
     "Volume": "name:str! hostPath:HostPath emptyDir:EmptyDir secret:SecretVolume configMap:ConfigMapVolume"
     " persistentVolumeClaim:ClaimVolume downwardAPI:DownwardVolume projected:ProjectedVolume nfs:NFSVolume"
     " csi:CSIVolume ephemeral:EphemeralVolume iscsi:any fc:any rbd:any cephfs:any glusterfs:any gitRepo:any"

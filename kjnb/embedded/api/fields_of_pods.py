@@ -70,7 +70,7 @@ STATUSES: dict[str, str] = {
     "ContainerState": "waiting:Waiting running:Running terminated:Terminated",
     "Waiting": "reason:str message:str",
     "Running": "startedAt:time",
-    "Terminated": "exitCode:int+ signal:int reason:str message:str startedAt:time finishedAt:time containerID:str",
+    "Terminated": "exitCode:int+ signal:int- reason:str message:str startedAt:time finishedAt:time containerID:str",
     "MountStatus": "name:str! mountPath:str! readOnly:bool recursiveReadOnly:str! volumeStatus:any",
     "NodeStatus": "capacity:qtys allocatable:qtys phase:str conditions:[NodeCondition]@type"
     " addresses:[NodeAddress]@type daemonEndpoints:any nodeInfo:any images:[any] volumesInUse:[str]"

@@ -124,8 +124,8 @@ def message(kind: str, data: bytes) -> Object:
         if name not in types:
             raise ProtobufError(f"field {number} of {kind} is not read from protobuf here; send the object as JSON")
         field = types[name]
-        if field.type in ("map", "qtys"):
-            document.setdefault(name, {}).update([entry(field.type, raw, coded(kind, name))])
+        if field.type in ("map", "bytes", "qtys"):
+            document.setdefault(name, {}).update([entry(field.type, raw)])
         elif field.many:
             document.setdefault(name, []).append(single(field.type, raw))
         else:
@@ -133,18 +133,13 @@ def message(kind: str, data: bytes) -> Object:
     return document
 
 
-def coded(kind: str, name: str) -> bool:
-    """The map's values are bytes, which are base64 in JSON."""
-    return (kind, name) in (("Secret", "data"), ("ConfigMap", "binaryData"))
-
-
-def entry(kind: str, raw: bytes, as_bytes: bool) -> tuple[str, str]:
-    """One key and value of a map."""
+def entry(kind: str, raw: bytes) -> tuple[str, str]:
+    """One key and value of a map; bytes are base64 in JSON."""
     parts = dict(wire_fields(raw))
     value = parts.get(2, b"")
     if kind == "qtys":
         value = dict(wire_fields(value)).get(1, b"")
-    return parts.get(1, b"").decode(), base64.b64encode(value).decode() if as_bytes else value.decode()
+    return parts.get(1, b"").decode(), base64.b64encode(value).decode() if kind == "bytes" else value.decode()
 
 
 def single(kind: str, raw: Any) -> Any:

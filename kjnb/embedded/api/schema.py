@@ -2,10 +2,10 @@
 
 A line of `FIELDS` is a type, its words are `name:type`. Types: `str` (dropped when empty, as Go's omitempty does),
 `str!` (kept when empty), `str+` (there even when nobody wrote it), `bool` (dropped when false), `bool!`, `int`, `long`,
-`intstr` (a number or text), `qty`, `time`, `micro` (to the microsecond), `any`, `map` (of text), `bytes` (a map of
-base64), `qtys` (of quantities), the name of another type, or `[T]` for a list. `[T]@key` is merged by that key in a
-strategic merge patch, `[str]@` by value. A field that is not here is unknown to the server: it is dropped with a
-warning, or refused when the client asks for strictness.
+`int-` and `long-` (dropped when zero), `intstr` (a number or text), `qty`, `time`, `micro` (to the microsecond), `any`,
+`map` (of text), `bytes` (a map of base64), `qtys` (of quantities), the name of another type, or `[T]` for a list.
+`[T]@key` is merged by that key in a strategic merge patch, `[str]@` by value. A field that is not here is unknown to
+the server: it is dropped with a warning, or refused when the client asks for strictness.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ JSON_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list:
 
 
 class Field(NamedTuple):
-    """One field: its type, whether a list, whether an empty value is kept, its merge key, whether always there."""
+    """One field: type, whether a list, whether an empty value is kept, merge key, whether always there, or never 0."""
 
     type: str
     many: bool = False
     kept: bool = False
     key: str | None = None
     always: bool = False
+    not_zero: bool = False
 
 
 class Mismatch(ValueError):  # noqa: N818  (what it is)
@@ -50,7 +51,7 @@ def _parsed(word: str) -> tuple[str, Field]:
     many = what.startswith("[")
     always = what.endswith("+")
     kept = always or what.endswith("!")
-    return name, Field(what.strip("[]!+"), many, kept, key if merged else None, always)
+    return name, Field(what.strip("[]!+-"), many, kept, key if merged else None, always, what.endswith("-"))
 
 
 def shape(kind: str, name: str) -> tuple[str, str | None]:
@@ -87,7 +88,8 @@ class Reading:
             return None
         if not found.many:
             got = self.scalar(found.type, value, place, owner)
-            return None if (got == "" or got is False) and not found.kept else got
+            dropped = (got == 0) if found.not_zero else (got == "" or got is False) and not found.kept
+            return None if dropped else got
         if not isinstance(value, list):
             raise mismatch(value, f"[]{GO_NAMES.get(found.type, found.type)}", place, owner)
         items = [self.scalar(found.type, item, f"{place}[{i}]", owner) for i, item in enumerate(value)]

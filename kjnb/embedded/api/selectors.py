@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kjnb.embedded.api.validation import meta
+
 Object = dict[str, Any]
 Test = Callable[[Object], bool]
 LabelTest = Callable[[Mapping[str, str]], bool]
@@ -18,6 +20,9 @@ READ_AT: dict[str, tuple[tuple[str, ...], ...]] = {  # where a field that is sel
     "name": (("metadata", "name"),),
     "source": (("source", "component"), ("reportingComponent",)),
 }
+SIGNS = ("", "==", "=", "!=", "(", ")", ",", "!", ">", "<")
+TERM = re.compile(r"(?:[^,\\]|\\.|\\$)+", re.DOTALL)
+WRONGLY_ESCAPED = re.compile(r"^(?:[^\\=,]|\\[\\=,])*(?:=|,|\\(?![\\=,]))", re.DOTALL)
 OPERATORS = "in, notin, =, ==, !=, gt, lt"
 
 
@@ -65,8 +70,12 @@ def parse_labels(text: str) -> list[LabelTest]:
     tokens, tests = Tokens(text), []
     while tokens.peek():
         tests.append(_requirement(tokens))
-        if tokens.peek() and tokens.take() != ",":
-            raise SelectorError("unable to parse requirement: found something else, expected: ',' or end of string")
+        if not tokens.peek():
+            break
+        if (word := tokens.take()) != ",":
+            raise SelectorError(f"unable to parse requirement: found '{word}', expected: ',' or 'end of string'")
+        if not tokens.peek():
+            raise SelectorError("unable to parse requirement: found '', expected: identifier after ','")
     return tests
 
 
@@ -80,15 +89,15 @@ def _requirement(tokens: Tokens) -> LabelTest:
         return lambda labels: key in labels
     tokens.take()
     if operator in ("=", "=="):
-        return HasValue(key, _value(tokens))
+        return HasValue(key, _value(tokens, key))
     if operator == "!=":
-        unwanted = _value(tokens)
+        unwanted = _value(tokens, key)
         return lambda labels: labels.get(key) != unwanted
     if operator in ("in", "notin"):
-        values, inside = _values(tokens), operator == "in"
+        values, inside = _values(tokens, key), operator == "in"
         return lambda labels: (labels.get(key) in values) == inside
     if operator in (">", "<"):
-        return _compared(key, operator, _value(tokens))
+        return _compared(key, operator, _value(tokens, key))
     raise SelectorError(f"unable to parse requirement: found '{operator}', expected: {OPERATORS}")
 
 
@@ -108,48 +117,67 @@ def _compared(key: str, operator: str, bound: str) -> LabelTest:
 
 def _key(tokens: Tokens) -> str:
     word = tokens.take()
-    if not re.match(r"[A-Za-z0-9]", word):
+    if word in SIGNS:
         raise SelectorError(f"unable to parse requirement: found '{word}', expected: !, identifier, or 'end of string'")
+    return _valid(word, word, "key", meta.qualified_name(word))
+
+
+def _valid(word: str, key: str, what: str, said: list[str]) -> str:
+    """The word, if nothing is said against it."""
+    if said:
+        place = "key" if what == "key" else f"values[0][{key}]"
+        raise SelectorError(f'unable to parse requirement: {place}: Invalid value: "{word}": {"; ".join(said)}')
     return word
 
 
-def _value(tokens: Tokens) -> str:
+def _value(tokens: Tokens, key: str) -> str:
     if tokens.peek() in ("", ","):
         return ""
     word = tokens.take()
-    if not re.match(r"[A-Za-z0-9]", word):
+    if word in SIGNS:
         raise SelectorError(f"unable to parse requirement: found '{word}', expected: identifier")
-    return word
+    return _valid(word, key, "value", meta.label_value(word))
 
 
-def _values(tokens: Tokens) -> set[str]:
+def _values(tokens: Tokens, key: str) -> set[str]:
+    """`(a,b)`: what is missing before, between or after commas is the empty value."""
     opening = tokens.take()
     if opening != "(":
         raise SelectorError(f"unable to parse requirement: found '{opening}' expected: '('")
     values: set[str] = set()
     while True:
-        word = tokens.take()
-        if word == ")":
-            return values or {""}
-        if word == ",":
-            continue
-        if not re.match(r"[A-Za-z0-9]", word):
+        if tokens.peek() in (",", ")"):
+            values.add("")
+        elif (word := tokens.take()) in SIGNS:
             raise SelectorError(f"unable to parse requirement: found '{word}', expected: ',', ')' or identifier")
-        values.add(word)
+        else:
+            values.add(_valid(word, key, "value", meta.label_value(word)))
+        following = tokens.take()
+        if following == ")":
+            return values
+        if following != ",":
+            raise SelectorError(f"unable to parse requirement: found '{following}', expected: ',' or ')'")
 
 
 def parse_fields(text: str, known: frozenset[str]) -> list[Test]:
     """`status.phase=Failed,metadata.name!=x` → tests that must all pass. SelectorError for a field not in `known`."""
     tests: list[Test] = []
-    for part in filter(None, text.split(",")):
+    for part in TERM.findall(text):
         found = FIELD.match(part)
         if not found:
             raise SelectorError(f"invalid selector: '{part}'; can't understand '{part}'")
         path, operator, value = found.groups()
         if path not in known:
             raise SelectorError(f"field label not supported: {path}")
-        tests.append(_field_test(path, value, operator != "!="))
+        tests.append(_field_test(path, _unescaped(value), operator != "!="))
     return tests
+
+
+def _unescaped(value: str) -> str:
+    r"""The value that `\,`, `\=` and `\\` in it stand for. SelectorError."""
+    if WRONGLY_ESCAPED.search(value):
+        raise SelectorError(f"invalid field selector: unescaped character or invalid escape sequence in value: {value}")
+    return re.sub(r"\\(.)", r"\1", value)
 
 
 def _field_test(path: str, value: str, equal: bool) -> Test:

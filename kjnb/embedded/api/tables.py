@@ -9,6 +9,8 @@ from typing import Any
 Object = dict[str, Any]
 Row = Callable[[Object, datetime], list[Any]]
 NONE = "<none>"
+ROLE = "node-role.kubernetes.io/"
+OF_NODES = ("InternalIP", "ExternalIP")
 
 
 def moment(text: str | None) -> datetime | None:
@@ -196,12 +198,23 @@ def event_row(event: Object, now: datetime) -> list[Any]:
 
 
 def node_row(node: Object, now: datetime) -> list[Any]:
-    """Name, status, roles, age, version."""
+    """Name, status, roles, age, version; wide: addresses, operating system, kernel, container runtime."""
     status = node.get("status") or {}
+    about, addresses = status.get("nodeInfo") or {}, status.get("addresses") or []
+    inner, outer = (next((a["address"] for a in addresses if a["type"] == kind), NONE) for kind in OF_NODES)
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
     word = "Ready" if ready else "NotReady"
     word += ",SchedulingDisabled" if (node.get("spec") or {}).get("unschedulable") else ""
-    return [_name(node), word, NONE, _age(node, now), (status.get("nodeInfo") or {}).get("kubeletVersion", "")]
+    parts = [about.get(part) or "<unknown>" for part in ("osImage", "kernelVersion", "containerRuntimeVersion")]
+    return [_name(node), word, roles(node), _age(node, now), about.get("kubeletVersion", ""), inner, outer, *parts]
+
+
+def roles(node: Object) -> str:
+    """What a node is for, as its labels say."""
+    labels = node["metadata"].get("labels") or {}
+    found = {key.removeprefix(ROLE) for key in labels if key.startswith(ROLE) and key != ROLE}
+    found |= {value for key, value in labels.items() if key == "kubernetes.io/role" and value}
+    return ",".join(sorted(found)) or NONE
 
 
 def namespace_row(namespace: Object, now: datetime) -> list[Any]:
@@ -257,7 +270,12 @@ PRINTED: dict[str, tuple[Columns, Row]] = {
     "events": (
         _columns("Last_Seen Type Reason Object +Subobject +Source Message +First_Seen #+Count +Name"), event_row,
     ),
-    "nodes": (_columns("Name Status Roles Age Version"), node_row),
+    "nodes": (
+        _columns(
+            "Name Status Roles Age Version +Internal-IP +External-IP +OS-Image +Kernel-Version +Container-Runtime"
+        ),
+        node_row,
+    ),
     "namespaces": (_columns("Name Status Age"), namespace_row),
     "configmaps": (_columns("Name #Data Age"), configmap_row),
     "services": (_columns("Name Type Cluster-IP External-IP Port(s) Age +Selector"), service_row),

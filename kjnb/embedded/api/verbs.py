@@ -142,7 +142,11 @@ class Api:
             changed = self._patched(resource, resource.view(old), how, body)
         except patches.PatchError as error:
             raise (answers.bad_request(str(error)) if error.malformed else answers.unprocessable()) from None
-        obj, warnings = self.read(resource, changed, options)
+        try:
+            obj, warnings = self.read(resource, changed, options)
+        except answers.Refused as refusal:
+            raise answers.invalid("", "", "", [wrong("patch", body, refusal.status["message"])]) from None
+        obj = {**obj, "metadata": self._placed(resource, namespace, obj["metadata"])}
         return self._replace(resource, obj, old, subresource, options, warnings)
 
     def _patched(self, resource: Resource, old: Object, how: str, body: Any) -> Any:
