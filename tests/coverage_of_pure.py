@@ -50,7 +50,20 @@ API += [
         f"validation/{name}"
         for name in ("core", "errors", "job", "job_status", "meta", "pod", "pod_object", "policies")
     ),
-    *(f"validation/{name}" for name in ("containers", "environment", "handlers", "placement", "security", "volumes")),
+    *(
+        f"validation/{name}"
+        for name in (
+            "containers",
+            "environment",
+            "handlers",
+            "mounts",
+            "paths",
+            "placement",
+            "resources",
+            "security",
+            "volumes",
+        )
+    ),
 ]
 NODE = ["container/image_names", "container/pod_env"]
 NODE += [f"node/{name}" for name in ("lifecycle", "pod_status", "probes", "restarts")]

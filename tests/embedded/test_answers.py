@@ -7,6 +7,7 @@ from kjnb.embedded.api import answers
 GONE = answers.FieldError(
     "spec.completions", "FieldValueInvalid", "Invalid value: -1: must be greater than or equal to 0"
 )
+OTHER = GONE._replace(field="spec.parallelism")
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,9 @@ GONE = answers.FieldError(
             "Invalid",
             'Job.batch "a" is invalid: spec.completions: Invalid',
         ),
-        (answers.invalid("Job", "batch", "a", [GONE, GONE]), 422, "Invalid", "is invalid: [spec.completions"),
+        (answers.invalid("Job", "batch", "a", [GONE, OTHER]), 422, "Invalid", "is invalid: [spec.completions"),
+        (answers.invalid("Job", "batch", "a", [GONE, GONE]), 422, "Invalid", "is invalid: spec.completions"),
+        (answers.invalid("", "", "", [GONE]), 422, "Invalid", "the request is invalid: spec.completions"),
     ],
 )
 def test_a_refusal(refused, code, reason, words):

@@ -103,3 +103,11 @@ def test_a_number_that_go_leaves_out_when_it_is_zero():
     assert (kept["metadata"], kept["spec"]["priority"]) == ({}, 0)
     assert kept["spec"]["containers"][0]["livenessProbe"] == {"exec": {"command": ["true"]}, "periodSeconds": 5}
     assert kept["spec"]["containers"][0]["ports"] == [{"containerPort": 1}]
+
+
+@pytest.mark.parametrize("data", [{"k": "no!"}, {"k": "abc"}, ["k"], {"k": 7}])
+def test_bytes_are_a_map_of_base64(data):
+    with pytest.raises(schema.Mismatch):
+        schema.read("Secret", {"data": data})
+    kept = {"data": {"k": "YQ==", "empty": ""}}
+    assert schema.read("Secret", kept)[0]["data"] == kept["data"]

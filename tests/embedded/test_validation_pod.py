@@ -190,6 +190,8 @@ def test_what_of_metadata_stays():
         ("metadata.finalizers", "Forbidden")
     ]
     assert meta.metadata_update({**old, "finalizers": []}, old) == []
+    labelled = {**old, "labels": {"a b": "c"}}
+    assert said(meta.of_every_kind(labelled, old)) == [("metadata.labels", "Invalid")] * 2
     assert said(core.plain_update({"metadata": {"name": "b"}}, {"metadata": {"name": "a"}})) == [
         ("metadata.name", "Invalid")
     ]

@@ -104,6 +104,8 @@ def test_ports_on_the_hosts_network():
     on_host = changed(POD, "spec.hostNetwork", True)
     ports = [{"containerPort": 80, "hostPort": 81}]
     assert refused(pod_object.pod_object, on_host, f"{MAIN}.ports", ports) == [(f"{AT}.ports[0].hostPort", INVALID)]
+    same = [{"containerPort": 80, "hostPort": 80}]
+    assert refused(pod_object.pod_object, on_host, f"{MAIN}.ports", same) == []
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,10 @@ def test_ports_on_the_hosts_network():
         ({"limits": {"hugepages-2Mi": "2Mi"}}, [("", FORBIDDEN)]),
         ({"limits": {"hugepages-2Mi": "2Mi", "cpu": "1"}}, []),
         ({"claims": [{}, {"name": "x"}]}, [("claims[0]", REQUIRED), ("claims[1]", "NotFound")]),
+        (
+            {"claims": [{"name": "x"}, {"name": "x"}]},
+            [("claims[0]", "NotFound"), ("claims[1]", "Duplicate"), ("claims[1]", "NotFound")],
+        ),
     ],
 )
 def test_resources(resources, expected):
@@ -295,6 +301,16 @@ def test_a_divisor_is_one_of_a_few_and_written_as_one():
     assert said("limits.disk", "7") == [UNKNOWN]
     assert said("limits.memory", "1024") == [INVALID]
     assert said("requests.hugepages-2Mi", "1Mi") == []
+
+
+def test_what_of_a_container_may_change_while_it_runs():
+    never = changed(POD, "spec.restartPolicy", "Never")
+    policy = [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]
+    assert refused(pod_object.pod_object, never, f"{MAIN}.resizePolicy", policy) == [(f"{AT}.resizePolicy", INVALID)]
+
+
+def test_resources_of_a_whole_pod():
+    check("spec.resources", {"limits": {"cpu": "1"}, "requests": {"cpu": "1", "memory": "1Gi", "hugepages-2Mi": "2Mi"}})
 
 
 def test_names_of_containers_are_of_all_kinds():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import sys
@@ -31,6 +32,7 @@ COLLECTION = {
     plural: ("/apis/batch/v1" if plural == "jobs" else "/api/v1") + f"/namespaces/default/{plural}" for plural in GOOD
 }
 
+BASE64 = st.binary(max_size=9).map(lambda raw: base64.b64encode(raw).decode())
 ODD_TEXTS = st.sampled_from(
     ["", " ", "-", ".", "..", "../../etc/passwd", "a/b", "/", "\x00", "\n", "a\tb", "Ä", "\u202e", "💥", "%2e", "'\"\\",
      "null", "$(X)", "{}", "a" * 64, "a" * 254, "0", "-1", "1e9", "NaN", "True", "0-", "3-1", "1,,2", "0-2147483647",
@@ -52,7 +54,9 @@ def of_type(kind: str, depth: int = 3) -> st.SearchStrategy[Any]:
     """Values of a field's type, wild ones among them; now and then of another type."""
     plain = {
         "str": TEXTS, "int": INTEGERS, "long": INTEGERS, "bool": st.booleans(), "time": TIMES, "qty": QUANTITIES,
-        "map": st.dictionaries(TEXTS, TEXTS, max_size=3), "qtys": st.dictionaries(TEXTS, QUANTITIES, max_size=3),
+        "map": st.dictionaries(TEXTS, TEXTS, max_size=3),
+        "bytes": st.dictionaries(TEXTS, BASE64, max_size=3),
+        "qtys": st.dictionaries(TEXTS, QUANTITIES, max_size=3),
         "any": ANYTHING,
     }  # fmt: skip
     if kind in plain:
@@ -111,6 +115,7 @@ WRONG = {
     "time": st.sampled_from([7, True, [], {}, "yesterday", "2026-13-41T00:00:00Z"]),
     "qty": st.sampled_from(["1 Gi", "much", True, [], {}, float("nan")]),
     "map": st.sampled_from(["a", 7, True, [], ["a"], {"a": 7}, {"a": ["b"]}, {"a": {}}]),
+    "bytes": st.sampled_from(["a", 7, [], {"a": 7}, {"a": ["b"]}, {"a": "no!"}, {"a": "abc"}]),
     "qtys": st.sampled_from(["a", 7, [], {"cpu": "much"}, {"cpu": {}}, {"cpu": True}]),
 }  # fmt: skip
 STRUCT = st.sampled_from(["a", 7, True, [], ["a"]])

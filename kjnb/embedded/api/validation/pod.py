@@ -38,7 +38,7 @@ def pod_spec(spec: Object, field: str, *, of_pod: bool = False) -> list[FieldErr
 
 
 def whole(spec: Object, field: str) -> list[FieldError]:
-    """Resources of the pod as a whole: at least what its containers ask for, at most its own limits."""
+    """What the pod costs besides, and its resources as a whole: of a few kinds, requests not above limits."""
     found = resources({"limits": spec.get("overhead")}, f"{field}.overhead")
     given, at = spec.get("resources"), f"{field}.resources"
     if given is None:
