@@ -52,19 +52,19 @@ class Event(EventFields):
     @property
     def encoded(self) -> bytes:
         """The object as JSON."""
-        known: bytes | None = self.__dict__.get("json")  # without cached_property's lock, which costs more
+        known: bytes | None = self.__dict__.get("encoded")  # without cached_property's lock, which costs more
         if known is None:
-            known = self.__dict__["json"] = ENCODE(self.obj)
+            known = self.__dict__["encoded"] = ENCODE(self.obj)
         return known
 
     @cached_property
     def size(self) -> int:
         """About how many bytes it holds."""
-        return len(self.encoded) if "json" in self.__dict__ else UNKNOWN_SIZE
+        return len(self.encoded) if "encoded" in self.__dict__ else UNKNOWN_SIZE
 
     def shrink(self) -> None:
         """Forget the JSON."""
-        self.__dict__.pop("json", None)
+        self.__dict__.pop("encoded", None)
 
 
 class Batch(list[Event]):
