@@ -19,9 +19,30 @@ REMEMBERED = 4096  # series, as in Kubernetes' own recorder
 KEPT_SECONDS = 3600.0
 KEPT_EVENTS = 10_000
 COMBINED = "(combined from similar events): "
+BURST, PER_SECOND = 100, 50.0  # of a kubelet's or a scheduler's Normal events, as Kubernetes' own limits are
 ACTIONS = {"Scheduled": "Binding", "FailedScheduling": "Scheduling"}
 
 Series = tuple[str, ...]  # what similar events have in common
+
+
+class Budget:
+    """How many events may be recorded: so many at once, and so many a second in the long run.
+
+    Thousands of pods that all go well say the same three things each: to write it all down costs more than it tells.
+    """
+
+    def __init__(self, burst: int = BURST, per_second: float = PER_SECOND) -> None:
+        self._burst, self._rate = float(burst), per_second
+        self._left, self._at = float(burst), 0.0
+
+    def spend(self, now: float) -> bool:
+        """Whether one more may be recorded; `now` in seconds, of a clock that may be set."""
+        self._left = min(self._burst, self._left + max(0.0, now - self._at) * self._rate)
+        self._at = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
 
 
 class Recorder:

@@ -69,8 +69,9 @@ def costs():
 def test_operations_per_index_are_equal_at_both_sizes(costs):
     small, large = costs
     print({name: (round(small.get(name, 0), 3), round(large[name], 3)) for name in sorted(large)})
-    assert large["events DELETED"] < large["events ADDED"]  # beyond those that are kept, each goes once
-    for name in (small.keys() | large.keys()) - {"events DELETED"}:
+    assert large["events ADDED"] < small["events ADDED"] < 1  # after a burst they are rationed by time
+    assert large.get("events DELETED", 0) <= large["events ADDED"]  # beyond those that are kept, each goes once
+    for name in (small.keys() | large.keys()) - {"events ADDED", "events DELETED"}:
         few, many = small.get(name, 0.0), large.get(name, 0.0)
         assert abs(many - few) <= 0.05 * few + (2 if name.startswith("bytes") else 0.05), name
 

@@ -1,6 +1,6 @@
 import itertools
 
-from kjnb.embedded.events import REMEMBERED, Recorder, outdated
+from kjnb.embedded.events import REMEMBERED, Budget, Recorder, outdated
 from kjnb.embedded.store.store import Store
 from tests.embedded.job_words import NOW, job, pods
 
@@ -95,3 +95,12 @@ def test_only_the_latest_series_are_remembered():
     for number in range(REMEMBERED):
         say(recorder, "m", reason=f"other {number}")
     assert say(recorder, "m", NOW + 1, reason="first")["metadata"]["name"] != said["metadata"]["name"]
+
+
+def test_a_budget_allows_a_burst_and_then_a_rate():
+    budget = Budget(burst=3, per_second=2.0)
+    assert [budget.spend(100.0) for _ in range(4)] == [True, True, True, False]
+    assert [budget.spend(101.0) for _ in range(3)] == [True, True, False]
+    assert [budget.spend(1000.0) for _ in range(4)] == [True, True, True, False]
+    assert budget.spend(900.0) is False  # a clock that was set back gives nothing away, and takes nothing
+    assert budget.spend(900.5) is True

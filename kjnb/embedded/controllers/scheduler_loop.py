@@ -21,7 +21,7 @@ from kjnb.embedded.controllers.scheduler import (
     requests,
     total,
 )
-from kjnb.embedded.events import Recorder
+from kjnb.embedded.events import Budget, Recorder
 from kjnb.embedded.store.store import Event, Store
 
 Key = tuple[str, str]
@@ -35,6 +35,7 @@ class SchedulerLoop:
         self._store = store
         self._clock = clock
         self._recorder = Recorder(store)
+        self._budget = Budget()
         self._queues: dict[Demand, dict[str, Key]] = {}
         self._fresh: dict[Demand, dict[str, Key]] = {}  # not told yet that they do not fit
         self._demands: dict[str, Demand] = {}  # of pending pods
@@ -153,6 +154,8 @@ class SchedulerLoop:
         self._dequeue(uid(pod))
         self._occupy(uid(pod), wanted.amounts, wanted.ports)
         self._store.update("pods", with_scheduled(bound, "True", "", "", now))
+        if not self._budget.spend(now):
+            return
         meta = pod["metadata"]
         message = f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}"
         self._recorder.record(pod, "Normal", "Scheduled", message, now, COMPONENT)

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kjnb.embedded.events import Recorder
+from kjnb.embedded.events import Budget, Recorder
 from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.pod_status import Container
 
 
 class PodEvents:
-    """Records events about pods of one node and their containers."""
+    """Records events about pods of one node and their containers; what is Normal, within a budget."""
 
     def __init__(self, recorder: Recorder, node_name: str, now: Callable[[], float]) -> None:
         self._recorder = recorder
         self._node_name = node_name
         self._now = now
+        self._budget = Budget()
 
     def record(self, life: PodLife, kind: str, reason: str, text: str, container: Container | None = None) -> None:
         """`kind` is Normal or Warning; about the pod, or about one of its containers."""
-        place = None
+        now, place = self._now(), None
+        if kind == "Normal" and not self._budget.spend(now):
+            return
         if container:
             place = f"spec.{'initContainers' if container.init else 'containers'}{{{container.name}}}"
-        self._recorder.record(
-            life.obj, kind, reason, text, self._now(), "kubelet", field_path=place, host=self._node_name
-        )
+        self._recorder.record(life.obj, kind, reason, text, now, "kubelet", field_path=place, host=self._node_name)
 
     def pulled(self, life: PodLife, container: Container) -> None:
         """The image is there."""

@@ -15,7 +15,7 @@ from kjnb.embedded.node.supervision import Supervision
 from kjnb.embedded.store.store import Store
 from kjnb.embedded.supervisor import wire
 
-GATHER = 0.02  # seconds in which a container that started may end, and spare a write
+GATHER = 0.1  # seconds in which a container that started may end, and spare a write; a kubelet looks once a second
 
 
 class StatusWriter:
