@@ -11,6 +11,7 @@ CONTROLLERS = ["indexes", "backoff", "conditions", "failure_policy", "success_po
 CONTROLLERS += [
     "admission",
     "claims",
+    "node_admission",
     "node_fit",
     "job_pods",
     "job_scale",

@@ -26,6 +26,7 @@ from kjnb.embedded.api.server import Context, listen
 from kjnb.embedded.api.timestamps import stamp
 from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
+from kjnb.embedded.controllers.node_admission import rejection
 from kjnb.embedded.controllers.pod_garbage import THRESHOLD
 from kjnb.embedded.first_objects import ensure_node, ensure_objects, ensure_service, node_name
 from kjnb.embedded.node.kubelet import Kubelet
@@ -144,6 +145,7 @@ class Cluster:
             clock=now,
             backoff_base=backoff_base,
             settings=root / "cluster.toml",
+            admit=rejection,
         )
 
     async def run(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kjnb.embedded.container import bubblewrap
+from kjnb.embedded.controllers.node_admission import rejection
 from kjnb.embedded.supervisor.memory import NAME, _own_group
 from tests.embedded.node import Node, node, terminated
 
@@ -272,3 +273,17 @@ async def _drain(watch: Any) -> Any:
 def _waiting(here: Node, pod: dict[str, Any]) -> dict[str, Any]:
     shown = here.now(pod)["status"].get("containerStatuses") or [{}]
     return dict(shown[0].get("state", {}).get("waiting") or {})
+
+
+def test_a_pod_that_its_node_does_not_take_fails_and_never_runs(tmp_path: Path) -> None:
+    async def scenario(here: Node) -> None:
+        refused = await here.ran(shell(here, "echo no", container={"resources": {"requests": {"cpu": "5000"}}}))
+        status = refused["status"]
+        assert (status["phase"], status["reason"]) == ("Failed", "OutOfcpu")
+        words = "Node didn't have enough resource: cpu, requested: 5000000, used: 0, capacity:"
+        assert status["message"].startswith(f"Pod was rejected: {words}")
+        assert not {"conditions", "containerStatuses", "podIP"} & status.keys()
+        assert [reason for reason, message in here.events(refused) if message.startswith(words)] == ["OutOfcpu"]
+        assert (await here.ran(shell(here, "echo yes")))["status"]["phase"] == "Succeeded"
+
+    run(tmp_path, scenario, admit=rejection)

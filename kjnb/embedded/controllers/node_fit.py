@@ -9,6 +9,8 @@ from kjnb.embedded.controllers.job_pods import Object
 
 Port = tuple[str, str, int]  # host address, protocol, number
 CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+NOT_CHOSEN = "node(s) didn't match Pod's node affinity/selector"
+NO_PORT = "node(s) didn't have free ports for the requested pod ports"
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what a hostPort without hostIP means
 
 
@@ -33,13 +35,21 @@ def objection(spec: Object, nature: Nature) -> str:
     tolerations = spec.get("tolerations") or ()
     if nature.unschedulable and not _tolerated(CORDONED, tolerations):
         return "node(s) were unschedulable"
-    hard = [taint for taint in nature.taints if taint.get("effect") in ("NoSchedule", "NoExecute")]
-    if not all(_tolerated(taint, tolerations) for taint in hard):
+    if not tolerates(spec, nature, "NoSchedule", "NoExecute"):
         return "node(s) had untolerated taint(s)"
+    return "" if is_chosen(spec, nature) else NOT_CHOSEN
+
+
+def tolerates(spec: Object, nature: Nature, *effects: str) -> bool:
+    """Whether a pod with that spec bears all the node's taints of these effects."""
+    tolerations = spec.get("tolerations") or ()
+    return all(_tolerated(taint, tolerations) for taint in nature.taints if taint.get("effect") in effects)
+
+
+def is_chosen(spec: Object, nature: Nature) -> bool:
+    """Whether the node is one that the pod's selector and affinity name."""
     wanted = spec.get("nodeSelector") or {}
-    if any(nature.labels.get(key) != value for key, value in wanted.items()) or not _attracted(spec, nature):
-        return "node(s) didn't match Pod's node affinity/selector"
-    return ""
+    return all(nature.labels.get(key) == value for key, value in wanted.items()) and _attracted(spec, nature)
 
 
 def _tolerated(taint: Object, tolerations: Iterable[Object]) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from kjnb.embedded.api.quantity import parse
 from kjnb.embedded.controllers.job_pods import Object
-from kjnb.embedded.controllers.node_fit import Nature, Port, collide, host_ports, nature_of, objection
+from kjnb.embedded.controllers.node_fit import NO_PORT, Nature, Port, collide, host_ports, nature_of, objection
 
 Amounts = tuple[tuple[str, Fraction], ...]  # what is asked for or there, by resource, in order of name
 ZERO = Fraction(0)
@@ -172,7 +172,7 @@ def refusal(wanted: Demand, used: Mapping[str, Fraction], capacity: Capacity | N
     if never := objection(wanted.spec, capacity.nature):
         return _message([never], hopeless=True)
     if wanted.ports and collide(wanted.ports, ports):
-        return _message(["node(s) didn't have free ports for the requested pod ports"], hopeless=False)
+        return _message([NO_PORT], hopeless=False)
     short = [(name, value) for name, value in wanted.amounts if not _fits(name, value, used, capacity)]
     if not short:
         return ""

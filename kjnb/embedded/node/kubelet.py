@@ -27,7 +27,7 @@ from kjnb.embedded.node.lifecycle import PodLife
 from kjnb.embedded.node.log_folder import LogFolder
 from kjnb.embedded.node.orders import Orders
 from kjnb.embedded.node.pod_events import PodEvents
-from kjnb.embedded.node.pod_status import Container
+from kjnb.embedded.node.pod_status import Container, rejected
 from kjnb.embedded.node.probing import Probing
 from kjnb.embedded.node.status_writer import StatusWriter
 from kjnb.embedded.node.stopping import Stopping
@@ -37,6 +37,7 @@ from kjnb.embedded.store.store import Event, Store
 from kjnb.embedded.supervisor import wire
 
 Object = dict[str, Any]
+Admit = Callable[[Object, list[Object], Object], tuple[str, str] | None]  # a pod, those here, the node: why not
 There = dict[str, wire.Started | wire.Exited]  # what the supervisor has, by process id
 EVICTION_GRACE = 1.0  # seconds
 TRY_AGAIN = 2.0  # seconds until a container that could not be made is tried again
@@ -60,6 +61,7 @@ class Kubelet:
         fork: bool | None = None,
         settings: Path | None = None,
         look_every: float = disk_use.LOOK_EVERY,
+        admit: Admit = lambda *_: None,
     ) -> None:
         self.store = store
         self.node_name = node_name
@@ -72,6 +74,7 @@ class Kubelet:
         self._backoff_base = backoff_base
         self._python = python
         self._look_every = look_every
+        self._admit = admit
         forks = sys.platform == "linux" and not os.environ.get("KJNB_EXEC_PODS") if fork is None else fork
         said = Settings(settings or state / "cluster.toml")
         self.orders = Orders(store, state, self.logs, self.capacity, forks, said)
@@ -157,7 +160,7 @@ class Kubelet:
         meta = pod["metadata"]
         life = self.lives.get(meta["uid"])
         if life is None:
-            if (pod.get("status") or {}).get("phase") in OVER:
+            if (pod.get("status") or {}).get("phase") in OVER or not self._takes(pod):
                 return
             life = self.lives[meta["uid"]] = lifecycle.begin(pod, stamp(self._now()))
         elif refresh.shows_itself(life.obj, pod):
@@ -172,6 +175,20 @@ class Kubelet:
                 self._advance(life)
         elif not life.stopping or self._grace(life) < life.grace:
             self._stop(life, self._grace(life))
+
+    def _takes(self, pod: Object) -> bool:
+        """Whether it may run here: the scheduler has asked that of its pods, but others may name this node, too."""
+        status = pod.get("status") or {}
+        placed = any(one["type"] == "PodScheduled" for one in status.get("conditions") or ())
+        if placed or status.get("startTime") or pod["metadata"].get("deletionTimestamp"):
+            return True
+        node = self.store.get("nodes", None, self.node_name) or self.node()
+        why = self._admit(pod, self._pods(), node)
+        if why is None:
+            return True
+        self.events.record(lifecycle.begin(pod, ""), "Warning", *why)
+        self.store.update("pods", {**pod, "status": rejected(pod, *why, stamp(self._now()))})
+        return False
 
     @staticmethod
     def _grace(life: PodLife) -> float:

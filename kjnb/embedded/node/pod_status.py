@@ -142,6 +142,15 @@ def status(pod: Object, containers: list[Container], known: Known, now: str) -> 
     return new
 
 
+def rejected(pod: Object, reason: str, message: str, now: str) -> Object:
+    """The status of a pod that its node does not take: none of its containers is ever spoken of."""
+    old = pod.get("status") or {}
+    kept = {key: value for key, value in old.items() if key in (*KEPT, "conditions") and value}
+    seen = {"observedGeneration": pod["metadata"]["generation"]} if "generation" in pod["metadata"] else {}
+    told = {"phase": "Failed", "reason": reason, "message": f"Pod was rejected: {message}", "startTime": now}
+    return {**kept, **seen, **told}
+
+
 def _truths(containers: list[Container], known: Known, current: str) -> dict[str, Truth]:
     """For each condition: whether it holds, and the reason and message if not."""
     over = current in ("Succeeded", "Failed")

@@ -158,3 +158,15 @@ def what_no_node_has_is_said(space: Space) -> None:
     assert condition["reason"] == "Unschedulable"
     assert "node(s) didn't match Pod's node affinity/selector" in condition["message"]
     space.until(active=1, ready=None)
+
+
+@life
+def a_node_named_by_hand_takes_only_what_fits(space: Space) -> None:
+    name = space.ask("GET", "/api/v1/nodes")["items"][0]["metadata"]["name"]
+    wants = {"resources": {"requests": {"cpu": "5000"}}}
+    space.create(a_job("exit 0", pod={"nodeName": name}, container=wants, completions=1, backoffLimit=0))
+    status = space.ended("Failed")
+    assert reasons(status)[-1] == ("Failed", "BackoffLimitExceeded")
+    [pod] = space.pods()
+    assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "OutOfcpu")
+    assert pod["status"]["message"].startswith("Pod was rejected: Node didn't have enough resource: cpu, ")
