@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kjnb.embedded import log_times
+from kjnb.embedded import log_bounds, log_times
 from kjnb.embedded.log_times import LogTimes
 from kjnb.embedded.supervisor import growth
 from kjnb.embedded.supervisor.growth import Growth
@@ -97,3 +97,23 @@ def test_where_begins_what_was_written_since(tmp_path: Path) -> None:
     known.refresh()
     known.refresh()
     assert [known.place_since(moment, 30.0, 12) for moment in (5, 10, 15, 20, 25, 30, 31)] == [0, 0, 4, 4, 8, 8, 12]
+
+
+def test_a_chatty_log_loses_its_beginning_and_keeps_its_places(tmp_path: Path) -> None:
+    log, watched = tmp_path / "0.log", Growth()
+    mebibyte = b"x" * (1 << 20)
+    watched.follow("c", str(log), now=0.0)
+    with log.open("ab") as file:
+        for number in range(50):
+            file.write(mebibyte)
+            file.flush()
+            watched.look(1.0 + number)
+            assert log.stat().st_blocks * 512 <= 2 * log_bounds.KEPT
+    assert log.stat().st_size == 50 << 20
+    with log.open("rb", buffering=0) as file:
+        first = log_bounds.after_hole(file, 0)
+        assert log_bounds.KEPT <= (50 << 20) - first <= 2 * log_bounds.KEPT
+        file.seek(first)
+        assert set(file.read()) == {ord("x")}
+        assert log_bounds.after_hole(file, first + 5) == first + 5
+        assert log_bounds.after_hole(file, 60 << 20) == 60 << 20

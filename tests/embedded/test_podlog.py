@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded import log_times
+from kjnb.embedded import log_bounds, log_times
 from kjnb.embedded.api import log_reading, podlog
 from kjnb.embedded.api.answers import Refused
 from kjnb.embedded.api.log_options import LogOptions
@@ -190,6 +190,35 @@ def test_since(folder: Folder) -> None:
     folder.path.write_text("a line without an end")
     os.utime(folder.path, (900.0, 900.0))
     assert folder.text(sinceSeconds="150") == ""
+
+
+def bound(path: Path) -> int:
+    return log_bounds.bounded(path, 0, path.stat().st_size, kept=2 << 20)
+
+
+def test_a_log_without_its_beginning_begins_with_a_whole_line(folder: Folder) -> None:
+    lines = [f"{number} {'x' * 90}\n" for number in range(60_000)]
+    text = "".join(lines)
+    folder.path.write_text(text)
+    left = text[bound(folder.path) :].partition("\n")[2]
+    assert 2 << 20 < len(left) < 4 << 20
+    assert folder.text() == left
+    assert folder.text(tailLines="3") == "".join(lines[-3:])
+    assert folder.text(tailLines="60000") == left
+    assert folder.text(sinceSeconds="1000000000000") == left
+    assert folder.text(limitBytes="10") == left[:10]
+    assert folder.text(timestamps="true").split(" ", 1)[1].startswith(left.split("\n", 1)[0])
+
+
+def test_a_log_that_is_bounded_while_it_is_read_goes_on_where_it_is(folder: Folder) -> None:
+    async def scenario() -> None:
+        pieces = folder.log().chunks()
+        assert await anext(pieces) == b"x" * log_reading.BLOCK
+        cut = bound(folder.path)
+        assert b"".join([piece async for piece in pieces]) == b"x" * ((8 << 20) - cut)
+
+    folder.path.write_bytes(b"x" * (8 << 20))
+    asyncio.run(scenario())
 
 
 def test_following_ends_with_its_process(folder: Folder) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kjnb.embedded.api.timestamps import micro_stamp
+from kjnb.embedded.log_bounds import after_hole
 from kjnb.embedded.log_times import LogTimes
 
 BLOCK = 128 * 1024
@@ -22,7 +23,7 @@ class Reader:
     """One log, opened once, and a place in it."""
 
     def __init__(self, path: Path) -> None:
-        self.file: BinaryIO = path.open("rb")
+        self.file: BinaryIO = path.open("rb", buffering=0)
         self.times = LogTimes(path)
         self.place = 0
 
@@ -31,9 +32,11 @@ class Reader:
         self.file.close()
 
     async def seek(self, tail: int | None, since: float | None) -> None:
-        """Go to the last `tail` lines, and past what was written before `since`."""
+        """Go to the first whole line that is there, or the last `tail`, and past what was written before `since`."""
+        if first := after_hole(self.file, 0):
+            self.place = await _line_from(self.file, first)
         if tail is not None:
-            self.place = await _start_of_tail(self.file, tail)
+            self.place = await _start_of_tail(self.file, tail, self.place)
         if since is not None:
             seen = os.fstat(self.file.fileno())
             self.times.refresh()
@@ -46,20 +49,22 @@ class Reader:
         return os.fstat(self.file.fileno()).st_size > self.place
 
     def read(self) -> bytes:
-        """The next block; b"" at the end, for now."""
-        self.file.seek(self.place)
-        block = self.file.read(BLOCK)
-        self.place += len(block)
+        """The next block; b"" at the end, for now. A log that is bounded meanwhile is read on where it goes on."""
+        start = -1
+        while start != (start := after_hole(self.file, max(start, self.place))):
+            self.file.seek(start)
+            block = self.file.read(BLOCK)
+        self.place = start + len(block)
         return block
 
 
-async def _start_of_tail(file: BinaryIO, tail: int) -> int:
-    """Where the last `tail` lines begin; a last line without its end counts as one."""
+async def _start_of_tail(file: BinaryIO, tail: int, first: int) -> int:
+    """Where the last `tail` lines begin, none before `first`; a last line without its end counts as one."""
     place = end = file.seek(0, os.SEEK_END)
     if tail == 0:
         return end
-    while place:
-        size = min(BLOCK, place)
+    while place > first:
+        size = min(BLOCK, place - first)
         place -= size
         file.seek(place)
         block = file.read(size)
@@ -70,7 +75,7 @@ async def _start_of_tail(file: BinaryIO, tail: int) -> int:
             return place + len(block) - len(block.split(b"\n", ends - tail + 1)[-1])
         tail -= ends
         await asyncio.sleep(0)
-    return 0
+    return first
 
 
 async def _line_from(file: BinaryIO, place: int) -> int:

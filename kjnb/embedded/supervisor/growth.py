@@ -1,4 +1,4 @@
-"""Notes when the logs of running containers grew, by looking at their size now and then.
+"""Notes when the logs of running containers grew, by looking at their size now and then, and bounds them.
 
 A log that is quiet is looked at ever more seldom, down to twice a second; many logs are looked at more seldom than
 few, so that looking never costs more than about a hundredth of a processor. A container that ends before the first
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kjnb.embedded import log_times
+from kjnb.embedded import log_bounds, log_times
 
 LOOK_EVERY = 0.05  # seconds
 LOOK_AT_LEAST_EVERY = 0.5
@@ -20,12 +20,12 @@ NEVER = float("inf")
 
 
 class _Log:
-    __slots__ = ("changed", "due", "notes", "path", "size")
+    __slots__ = ("changed", "dropped", "due", "notes", "path", "size")
 
     def __init__(self, path: Path, now: float) -> None:
         self.path = path
         self.size = 0
-        self.notes = 0
+        self.notes = self.dropped = 0
         self.changed = now
         self.due = now + LOOK_EVERY
 
@@ -36,6 +36,7 @@ class _Log:
             log_times.note(self.path, seen.st_size, seen.st_mtime)
             self.size, self.changed = seen.st_size, now
             self.notes += 1
+            self.dropped = log_bounds.bounded(self.path, self.dropped, seen.st_size)
         pause = 1.0 if self.notes > many else min((now - self.changed) / 8, LOOK_AT_LEAST_EVERY)
         self.due = now + max(LOOK_EVERY, pause)
 
