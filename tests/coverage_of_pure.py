@@ -34,6 +34,7 @@ API = [
     "newer_events",
     "paging",
     "patches",
+    "pod_words",
     "protobuf",
     "quantity",
     "representation",

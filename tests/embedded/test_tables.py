@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kjnb.embedded.api import tables
+from kjnb.embedded.api import pod_words, tables
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 
@@ -123,13 +123,57 @@ def test_a_pod():
     ],
 )
 def test_a_pod_in_one_word(status, word):
-    assert tables.pod_state(pod(status, {"initContainers": [{}, {}]})) == word
+    assert pod_words.state(pod(status, {"initContainers": [{}, {}]})) == word
+
+
+SIDECAR = {"initContainers": [{"name": "side", "restartPolicy": "Always"}, {"name": "first"}]}
+SIDE = {"name": "side", "started": True, "ready": True, "state": {"running": {}}, "restartCount": 3}
+INITIALIZED = {"conditions": [{"type": "Initialized", "status": "True"}]}
+
+
+def ended(code, reason=None, **more):
+    return {"name": "c", "state": {"terminated": {"exitCode": code, "reason": reason}}, **more}
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        ({"phase": "Pending"}, ["0/3", "Pending", "0"]),
+        ({"initContainerStatuses": [{**SIDE, "started": False}]}, ["0/3", "Init:0/2", "3"]),
+        ({"initContainerStatuses": [SIDE, {"name": "first", "restartCount": 1}]}, ["1/3", "Init:1/2", "4"]),
+        (
+            {
+                "phase": "Running",
+                "initContainerStatuses": [SIDE, ended(0, restartCount=1)],
+                "containerStatuses": [container(running={}), container(running={})],
+            },
+            ["3/3", "Running", "3"],
+        ),
+        (
+            {
+                **INITIALIZED,
+                "phase": "Succeeded",
+                "initContainerStatuses": [{**ended(137, "Error"), "name": "side"}, ended(0)],
+                "containerStatuses": [ended(0, "Completed"), ended(0, "Completed")],
+            },
+            ["0/3", "Completed", "0"],
+        ),
+    ],
+)
+def test_a_pod_with_a_sidecar(status, shown):
+    assert rows("pods", pod(status, SIDECAR))[1:4] == shown
+
+
+def test_readiness_gates():
+    conditions = [{"type": "a", "status": "True"}, {"type": "b", "status": "False"}]
+    gates = {"readinessGates": [{"conditionType": name} for name in "abc"]}
+    assert rows("pods", pod({"conditions": conditions}, gates))[8] == "1/3"
 
 
 def test_a_pod_that_is_being_deleted():
-    assert tables.pod_state(pod({"phase": "Running"}, deletionTimestamp=ago(0))) == "Terminating"
-    assert tables.pod_state(pod({"phase": "Failed"}, deletionTimestamp=ago(0))) == "Failed"
-    assert tables.pod_state(pod({"reason": "NodeLost"}, deletionTimestamp=ago(0))) == "Unknown"
+    assert pod_words.state(pod({"phase": "Running"}, deletionTimestamp=ago(0))) == "Terminating"
+    assert pod_words.state(pod({"phase": "Failed"}, deletionTimestamp=ago(0))) == "Failed"
+    assert pod_words.state(pod({"reason": "NodeLost"}, deletionTimestamp=ago(0))) == "Unknown"
 
 
 def test_the_other_kinds():

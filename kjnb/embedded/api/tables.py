@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from kjnb.embedded.api import pod_words
+
 Object = dict[str, Any]
 Row = Callable[[Object, datetime], list[Any]]
 NONE = "<none>"
@@ -109,77 +111,18 @@ def duration(job: Object, now: datetime) -> str:
 def pod_row(pod: Object, now: datetime) -> list[Any]:
     """Name, ready, status, restarts, age; wide: IP, node, nominated node, readiness gates."""
     status = pod.get("status") or {}
-    states = status.get("containerStatuses") or []
-    ready = sum(bool(state.get("ready")) for state in states)
     ips = [ip.get("ip") for ip in status.get("podIPs") or []]
     address = next(iter(ips), None) or status.get("podIP") or NONE
     return [
-        _name(pod), f"{ready}/{len(pod['spec'].get('containers') or [])}", pod_state(pod), restarts(pod, now),
-        _age(pod, now), address, pod["spec"].get("nodeName") or NONE, status.get("nominatedNodeName") or NONE, NONE,
+        _name(pod), pod_words.ready(pod), pod_words.state(pod), restarts(pod, now), _age(pod, now), address,
+        pod["spec"].get("nodeName") or NONE, status.get("nominatedNodeName") or NONE, pod_words.gates(pod) or NONE,
     ]  # fmt: skip
 
 
 def restarts(pod: Object, now: datetime) -> str:
     """0, or 2 (5m ago)."""
-    status = pod.get("status") or {}
-    states = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    count = sum(state.get("restartCount", 0) for state in states)
-    ends = [((state.get("lastState") or {}).get("terminated") or {}).get("finishedAt") for state in states]
-    last = max(filter(None, ends), default=None)
+    count, last = pod_words.restarts(pod)
     return f"{count} ({since(last, now)} ago)" if count and last else str(count)
-
-
-def pod_state(pod: Object) -> str:
-    """The pod in one word, as kubectl computes it from its containers."""
-    status = pod.get("status") or {}
-    reason = str(status.get("reason") or status.get("phase") or "Unknown")
-    if any(
-        c["type"] == "PodScheduled" and c.get("reason") == "SchedulingGated" for c in status.get("conditions") or []
-    ):
-        reason = "SchedulingGated"
-    ready = any(c["type"] == "Ready" and c.get("status") == "True" for c in status.get("conditions") or [])
-    waiting = _init_state(status.get("initContainerStatuses") or [], len(pod["spec"].get("initContainers") or []))
-    reason = waiting or _containers_state(status.get("containerStatuses") or [], reason, ready)
-    if pod["metadata"].get("deletionTimestamp"):
-        over = status.get("phase") in ("Succeeded", "Failed")
-        return "Unknown" if status.get("reason") == "NodeLost" else reason if over else "Terminating"
-    return reason
-
-
-def _init_state(states: list[Object], count: int) -> str:
-    for place, one in enumerate(states):
-        state = one.get("state") or {}
-        ended, waits = state.get("terminated"), state.get("waiting") or {}
-        if ended and not ended.get("exitCode"):
-            continue
-        if ended:
-            return "Init:" + _end(ended)
-        if waits.get("reason") not in (None, "", "PodInitializing"):
-            return f"Init:{waits['reason']}"
-        return f"Init:{place}/{count}"
-    return ""
-
-
-def _containers_state(states: list[Object], reason: str, ready: bool) -> str:
-    running = False
-    for one in reversed(states):
-        state = one.get("state") or {}
-        ended, waits = state.get("terminated"), state.get("waiting") or {}
-        if waits.get("reason"):
-            reason = waits["reason"]
-        elif ended:
-            reason = _end(ended)
-        elif one.get("ready") and "running" in state:
-            running = True
-    if reason == "Completed" and running:
-        return "Running" if ready else "NotReady"
-    return reason
-
-
-def _end(ended: Object) -> str:
-    if ended.get("reason"):
-        return str(ended["reason"])
-    return f"Signal:{ended['signal']}" if ended.get("signal") else f"ExitCode:{ended.get('exitCode', 0)}"
 
 
 def event_row(event: Object, now: datetime) -> list[Any]:
