@@ -12,6 +12,7 @@ from kjnb.embedded.api import defaults
 from kjnb.embedded.store.store import Store
 
 Object = dict[str, Any]
+DEFAULTS = "kjnb-defaults"
 
 
 def node_name() -> str:
@@ -36,12 +37,19 @@ def ensure_objects(store: Store, root: Path) -> None:
             meta = {"name": name}
             store.create("namespaces", defaults.namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
     wanted = site_defaults(root)
-    found = store.get("configmaps", "default", "kjnb-defaults")
+    found = store.get("configmaps", "default", DEFAULTS)
     if found is None:
-        meta = {"name": "kjnb-defaults", "namespace": "default"}
+        meta = {"name": DEFAULTS, "namespace": "default"}
         store.create("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": wanted})
     elif found.get("data") != wanted:
         store.update("configmaps", {**found, "data": wanted})
+
+
+async def keep_site_defaults(store: Store, root: Path) -> None:
+    """For ever: publish the site's defaults anew when somebody has cleared their namespace."""
+    async for batch in store.watch("configmaps"):
+        if any(event.type == "DELETED" and event.obj["metadata"]["name"] == DEFAULTS for event in batch):
+            ensure_objects(store, root)
 
 
 def ensure_service(store: Store, port: int) -> None:

@@ -28,7 +28,7 @@ from kjnb.embedded.api.verbs import Api
 from kjnb.embedded.controllers.loops import start_loops
 from kjnb.embedded.controllers.node_admission import rejection
 from kjnb.embedded.controllers.pod_garbage import THRESHOLD
-from kjnb.embedded.first_objects import ensure_node, ensure_objects, ensure_service, node_name
+from kjnb.embedded.first_objects import ensure_node, ensure_objects, ensure_service, keep_site_defaults, node_name
 from kjnb.embedded.node.kubelet import Kubelet
 from kjnb.embedded.store.store import Store
 from kjnb.embedded.supervisor import wire
@@ -162,6 +162,7 @@ class Cluster:
                             authority=self.authority, finished_pods=self.finished_pods)  # fmt: skip
         quiet_collector()
         tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
+        tasks.append(loop.create_task(keep_site_defaults(self.store, self.root), name="site defaults"))
         for task in (*tasks, node):
             task.add_done_callback(self._part_ended)
         await self.ended.wait()

@@ -91,6 +91,15 @@ def test_what_every_namespace_has_comes_back(client):
     eventually(lambda: client.call("GET", authority)[1]["data"]["ca.crt"] != "mine")
 
 
+def test_the_site_defaults_come_back_when_somebody_clears_the_namespace(client):
+    defaults = f"{SPACES}/default/configmaps/kjnb-defaults"
+    before = client.call("GET", defaults)[1]
+    assert client.call("DELETE", f"{SPACES}/default/configmaps")[0] == 200
+    after = eventually(lambda: found if (found := client.call("GET", defaults)[1]).get("data") else None)
+    assert after["data"] == before["data"]
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+
+
 def test_the_server_is_a_service(client):
     service = client.call("GET", f"{SPACES}/default/services/kubernetes")[1]
     assert service["spec"]["clusterIP"] == "127.0.0.1"
