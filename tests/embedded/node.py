@@ -91,7 +91,7 @@ class Node:
 
     def log(self, pod: Object, container: str = "worker") -> str:
         meta = pod["metadata"]
-        path = self.kubelet.log_file(meta["namespace"], meta["name"], meta["uid"], container)
+        path = self.kubelet.log_file(meta["uid"], container)
         return path.read_text() if path else ""
 
     def waiting(self, pod: Object, container: int = 0) -> Object:

@@ -67,8 +67,9 @@ def test_a_crash_loop_waits_longer_each_time_and_keeps_the_log_before(tmp_path: 
         assert here.now(pod)["status"]["phase"] == "Running"
         assert ("BackOff", f"Back-off restarting failed container worker in pod {full}") in here.events(pod)
         await here.eventually(lambda: shown(here, pod)["restartCount"] >= 3)
-        logs = {path.name for path in (here.state / "logs").glob(f"*{meta['uid']}/worker/*.log")}
-        assert "0.log" not in logs
+        logs = {path.name for path in (here.state / "pods" / meta["uid"]).glob("worker_*.log")}
+        assert logs
+        assert "worker_0.log" not in logs
 
     run(tmp_path, scenario, backoff_base=0.5)
 
@@ -291,7 +292,7 @@ def test_times_of_lines_are_when_they_were_printed(tmp_path: Path) -> None:
         pod = shell(here, 'echo one; until test -e "$HOME/go"; do sleep 0.05; done; echo two; sleep 300')
         await here.eventually(lambda: here.log(pod) == "one\n")
         meta = pod["metadata"]
-        path = here.kubelet.log_file("default", meta["name"], meta["uid"], "worker")
+        path = here.kubelet.log_file(meta["uid"], "worker")
         assert path
         await here.eventually(lambda: path.with_suffix(".times").exists())
         first = path.stat().st_mtime

@@ -352,7 +352,7 @@ def test_stop_gives_pods_the_time_that_they_ask_for(home):
     graceful = job("graceful", "trap 'sleep 0.3; echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done")
     graceful["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 20
     client.call("POST", JOBS, graceful)
-    log = lambda: [path.read_text() for path in home.glob("cluster/*/logs/*graceful*/*/0.log")]  # noqa: E731
+    log = lambda: [path.read_text() for path in home.glob("cluster/*/pods/*/*_0.log")]  # noqa: E731
     eventually(lambda: log() == ["up\n"])
     client.close()
     assert embedded.stop(home) is True

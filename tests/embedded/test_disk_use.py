@@ -22,9 +22,11 @@ def pod(*limits: str | None, size: str | None = None) -> dict[str, Any]:
     return {"metadata": meta, "spec": {"containers": containers, "volumes": volumes}}
 
 
-def written(folder: Path, kibibytes: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "file").write_bytes(b"x" * 1024 * kibibytes)
+def written(place: Path, kibibytes: int) -> None:
+    """So much in a log, or in a file of a folder."""
+    file = place if place.suffix == ".log" else place / "file"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"x" * 1024 * kibibytes)
 
 
 @pytest.mark.parametrize(
@@ -40,21 +42,21 @@ def written(folder: Path, kibibytes: int) -> None:
         ),
         (
             pod("100Ki", "100Ki"),
-            {"pods/tmp_c0_0": 101, "logs/n_p_u/c1": 101},
+            {"pods/tmp_c0_0": 101, "pods/c1_0.log": 101},
             "Pod ephemeral local storage usage exceeds the total limit of containers 204800. ",
         ),
         (
             pod("100Ki", None),
-            {"pods/tmp_c0_1": 60, "logs/n_p_u/c0": 60},
+            {"pods/tmp_c0_1": 60, "pods/c0_0.log": 60},
             'Container c0 exceeded its local ephemeral storage limit "100Ki". ',
         ),
-        (pod("100Ki", None), {"pods/tmp_c1_0": 600, "logs/n_p_u/c1": 60}, ""),
+        (pod("100Ki", None), {"pods/tmp_c1_0": 600, "pods/c1_0.log": 60}, ""),
     ],
 )
 def test_what_is_over_its_limit(tmp_path: Path, asked: Any, places: dict[str, int], words: str) -> None:
     for place, kibibytes in places.items():
         written(tmp_path / place, kibibytes)
-    assert disk_use.overuse(asked, tmp_path / "pods", tmp_path / "logs") == words
+    assert disk_use.overuse(asked, tmp_path / "pods") == words
     assert disk_use.has_limits(asked) == (asked != pod(None))
 
 

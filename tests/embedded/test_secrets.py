@@ -175,7 +175,8 @@ def test_a_uid_is_the_server_s_to_choose(client, home):
     ran(client, "chosen")
     patch = {"metadata": {"uid": "../../../patched"}}
     assert client.call("PATCH", f"{PODS}/chosen", patch, **MERGE)[0] in (409, 422)
-    assert not list(home.rglob("*chosen/")) or all("logs" in str(path) for path in home.rglob("*chosen/"))
+    assert list(home.rglob(f"{made[1]['metadata']['uid']}/*_0.log"))
+    assert not list(home.rglob("*chosen*"))
 
 
 needs_mounts = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")

@@ -22,7 +22,7 @@ __all__ = ["LogFiles", "LogOptions", "PodLog", "container_of", "process_of"]
 class LogFiles(Protocol):
     """Where the node keeps what containers printed."""
 
-    def log_file(self, namespace: str, pod: str, uid: str, container: str, number: int | None = None) -> Path | None:
+    def log_file(self, uid: str, container: str, number: int | None = None) -> Path | None:
         """The file of that container's process of that number; None when there is none."""
 
 
@@ -129,7 +129,7 @@ class PodLog:
         meta, number = self._meta, self._process.rpartition("_")[2]
         if not number.isdecimal():
             return None
-        return self._files.log_file(meta["namespace"], meta["name"], meta["uid"], self.container, int(number))
+        return self._files.log_file(meta["uid"], self.container, int(number))
 
     def _ended(self) -> bool:
         """Whether that process does not run any more, or its pod has gone."""

@@ -19,14 +19,14 @@ LOOK_EVERY = 10.0  # seconds
 
 
 async def follow(
-    pods: Callable[[], Iterable[Object]], folders: Path, logs: Path, evict: Callable[[str, str], None], every: float
+    pods: Callable[[], Iterable[Object]], folders: Path, evict: Callable[[str, str], None], every: float
 ) -> None:
     """Tell `evict` the uid of each pod over a limit, and in a sentence which; never ends."""
     while True:
         await asyncio.sleep(every)
         for pod in [pod for pod in pods() if has_limits(pod)]:
             uid = pod["metadata"]["uid"]
-            why = await asyncio.to_thread(overuse, pod, folders / uid, logs)
+            why = await asyncio.to_thread(overuse, pod, folders / uid)
             if why:
                 evict(uid, why)
 
@@ -47,14 +47,14 @@ def _limit(container: Object) -> str | None:
     return ((container.get("resources") or {}).get("limits") or {}).get(STORAGE)
 
 
-def overuse(pod: Object, folder: Path, logs: Path) -> str:
+def overuse(pod: Object, folder: Path) -> str:
     """The first limit that the pod is over, in the kubelet's words; empty if it keeps all."""
     for name, limit in _volume_limits(pod):
         if size(folder / "volumes" / name) > parse(limit):
             return f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
     containers = pod["spec"].get("containers") or ()
     limits = [_limit(container) for container in containers]
-    own = [_of_container(folder, logs, pod, container["name"]) for container in containers]
+    own = [_of_container(folder, container["name"]) for container in containers]
     together = sum(own) + size(folder / "work") + sum(size(path) for path in _scratch(pod, folder))
     if all(limits) and together > sum(parse(limit) for limit in limits if limit):
         total = sum(int(parse(limit)) for limit in limits if limit)
@@ -75,10 +75,10 @@ def _scratch(pod: Object, folder: Path) -> list[Path]:
     return [folder / "volumes" / name for name in disks]
 
 
-def _of_container(folder: Path, logs: Path, pod: Object, name: str) -> int:
-    meta = pod["metadata"]
-    place = f"{meta.get('namespace', 'default')}_{meta['name']}_{meta['uid']}"
-    return size(logs / place / name) + sum(size(path) for path in folder.glob(f"tmp_{name}_*"))
+def _of_container(folder: Path, name: str) -> int:
+    """Its logs, and what is in its /tmp."""
+    logs = sum(_bytes(log) for log in folder.glob(f"{name}_*") if log.is_file())
+    return logs + sum(size(path) for path in folder.glob(f"tmp_{name}_*"))
 
 
 def size(folder: Path) -> int:

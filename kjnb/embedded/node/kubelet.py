@@ -66,7 +66,7 @@ class Kubelet:
         self.store = store
         self.node_name = node_name
         self.state = state
-        self.logs = LogFolder(state / "logs")
+        self.logs = LogFolder(state / "pods")
         self.supervision = supervision or Supervision(state)
         self.lives: dict[str, PodLife] = {}
         self.capacity = capacity.read(disk=state)
@@ -94,9 +94,9 @@ class Kubelet:
         """The Node object of this machine."""
         return capacity.node(self.node_name, self.capacity, stamp(self._now()), KUBERNETES)
 
-    def log_file(self, namespace: str, pod: str, uid: str, container: str, number: int | None = None) -> Path | None:
+    def log_file(self, uid: str, container: str, number: int | None = None) -> Path | None:
         """The log of a container's process of that number, or of its newest; None if there is none."""
-        return self.logs.find(namespace, pod, uid, container, number)
+        return self.logs.find(uid, container, number)
 
     async def end(self) -> None:
         """End all pods and their supervisor; after `run` was cancelled. Otherwise they go on for the next server."""
@@ -115,7 +115,7 @@ class Kubelet:
                 group.create_task(self.writer.acknowledge())
                 for shown in refresh.KINDS:
                     group.create_task(refresh.follow(self.store, shown, since, self._pods, self.orders.refresh))
-                watch = disk_use.follow(self._pods, self.state / "pods", self.logs.root, self._evict, self._look_every)
+                watch = disk_use.follow(self._pods, self.state / "pods", self._evict, self._look_every)
                 group.create_task(watch)
         finally:
             self.timers.cancel_all()
@@ -240,11 +240,8 @@ class Kubelet:
                 self.stopping.ended(container)
             self.timers.cancel(life.uid)
             self.writer.acknowledge_soon(life)
-        self.timers.run("clear", asyncio.to_thread(self._clear, pod["metadata"]))
-
-    def _clear(self, meta: Object) -> None:
-        shutil.rmtree(self.state / "pods" / meta["uid"], ignore_errors=True)
-        self.logs.remove(meta.get("namespace", "default"), meta["name"], meta["uid"])
+        folder = self.state / "pods" / pod["metadata"]["uid"]
+        self.timers.run("clear", asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
     # --- starting
 
@@ -405,8 +402,7 @@ class Kubelet:
         policy = container.spec.get("terminationMessagePolicy")
         if said or report.code == 0 or policy != "FallbackToLogsOnError":
             return said
-        meta, number = life.obj["metadata"], lifecycle.number_of(report.id)
-        return self.logs.tail(meta.get("namespace", "default"), meta["name"], life.uid, container.name, number)
+        return self.logs.tail(life.uid, container.name, lifecycle.number_of(report.id))
 
     def _conclude(self, life: PodLife, unless_new: bool = False) -> None:
         """After a change: write it, and forget a pod that is over."""

@@ -36,10 +36,7 @@ class Orders:
 
     def start(self, life: PodLife, container: Container) -> wire.Start:
         """Everything the supervisor must know to run a container. Unready if something is missing."""
-        meta = life.obj["metadata"]
-        log = self.logs.place(
-            meta.get("namespace", "default"), meta["name"], life.uid, container.name, number_of(container.id)
-        )
+        log = self.logs.place(life.uid, container.name, number_of(container.id))
         return self.order(life.obj, container.spec, container.id, log)
 
     def order(self, pod: Object, spec: Object, process: str, log: str, argv: list[str] | None = None) -> wire.Start:
