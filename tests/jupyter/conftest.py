@@ -11,6 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests import homes
+from tests.shells import own_shell
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def shell(home: Any) -> InteractiveShell:
+def shell(home: Any) -> Iterator[InteractiveShell]:
     """A shell with the extension loaded and two frames."""
-    made = InteractiveShell()
-    made.extension_manager.load_extension("kjnb")
-    made.user_ns["flights"] = pd.DataFrame({"carrier": list("AABBCCDD"), "delay": range(8)})
-    made.user_ns["numbers"] = [1, 2, 3]
-    return made
+    with own_shell() as made:
+        made.extension_manager.load_extension("kjnb")
+        made.user_ns["flights"] = pd.DataFrame({"carrier": list("AABBCCDD"), "delay": range(8)})
+        made.user_ns["numbers"] = [1, 2, 3]
+        yield made

@@ -3,24 +3,25 @@
 import pandas as pd
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 from kjnb.jupyter import completion
+from tests.shells import own_shell
 
 
 @pytest.fixture
 def complete():
-    shell = InteractiveShell()
-    flights = pd.DataFrame({"carrier": ["AA"], "month": [1], "origin": ["JFK"]})
-    shell.user_ns |= {"flights": flights, "fleet": flights, "number": 7, "_hidden": flights}
-    names = ["flights-1a2b3c", "sweep-4d5e6f"]
-    shell.Completer.custom_matchers.append(completion.matcher(shell, lambda: names))
+    with own_shell() as shell:
+        flights = pd.DataFrame({"carrier": ["AA"], "month": [1], "origin": ["JFK"]})
+        shell.user_ns |= {"flights": flights, "fleet": flights, "number": 7, "_hidden": flights}
+        names = ["flights-1a2b3c", "sweep-4d5e6f"]
+        shell.Completer.custom_matchers.append(completion.matcher(shell, lambda: names))
 
-    def texts(text: str, cursor: int | None = None) -> list[str]:
-        with provisionalcompleter():
-            return [found.text for found in shell.Completer.completions(text, len(text) if cursor is None else cursor)]
+        def texts(text: str, cursor: int | None = None) -> list[str]:
+            with provisionalcompleter():
+                found = shell.Completer.completions(text, len(text) if cursor is None else cursor)
+                return [one.text for one in found]
 
-    return texts
+        yield texts
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from kjnb.errors import TaskError, UsageError
 from kjnb.task.task import Task
 from tests.road.stages import put, work
+from tests.shells import own_shell
 
 DF = pd.DataFrame({"n": [1, 2, 3]})
 
@@ -160,16 +161,14 @@ def test_the_part_of_print_is_what_is_printed(capsys):
 
 
 def test_the_open_of_a_notebook_is_the_open_of_a_pod():
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell = InteractiveShell()
-    shell.run_cell("def fn(part):\n    return open(part).read()")
-    for task in (
-        Task.function(shell.user_ns["fn"]),
-        Task.cell("open(part).read()", shell.user_ns, frame_name="df"),
-    ):
-        assert task.carries == ()
-        assert b"_modified_open" not in task.payload
+    with own_shell() as shell:
+        shell.run_cell("def fn(part):\n    return open(part).read()")
+        for task in (
+            Task.function(shell.user_ns["fn"]),
+            Task.cell("open(part).read()", shell.user_ns, frame_name="df"),
+        ):
+            assert task.carries == ()
+            assert b"_modified_open" not in task.payload
 
 
 def test_an_open_file_is_named(tmp_path):
