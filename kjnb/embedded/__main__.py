@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="0: the last one if it is free, else any")
     parser.add_argument("--idle", type=float, default=86_400.0, help="seconds without any use after which it ends")
     parser.add_argument("--finished-pods", type=int, default=12_500, help="how many pods that are over are kept")
+    parser.add_argument("--starting", type=int, help=argparse.SUPPRESS)  # the starter's lock, until it has its place
     asked = parser.parse_args()
     from kjnb.embedded.serve import serve
 
@@ -25,6 +26,7 @@ def main() -> int:
         port=asked.port,
         idle=asked.idle,
         finished_pods=asked.finished_pods,
+        starting=asked.starting,
     )
 
 

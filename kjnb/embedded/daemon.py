@@ -21,6 +21,7 @@ from kjnb.embedded import state
 
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
+KILL_SECONDS = 10.0  # until a process that was killed has gone
 BACKOFF_BASE = 1.0  # a laptop's user is there and waits; Kubernetes' own base is 10 s
 PRIVATE = 0o077
 FULL = 1 << 20  # bytes; with less than that a server cannot begin
@@ -44,7 +45,7 @@ def start(
     """
     root = state.home_folder(home)
     folder = state.made_folder(root)
-    with state.locked(folder / "start.lock"):
+    with state.locked(folder / "start.lock") as starting:
         found = state.running(folder)
         if found is not None and found.version != state.own_version():
             found = _replaced(folder, found)
@@ -52,7 +53,7 @@ def start(
             said_before = _log_size(folder)
             limit = idle if idle is not None else float(os.environ.get("KJNB_IDLE") or 86_400.0)
             options = {"--backoff-base": backoff_base, "--port": port, "--idle": limit}
-            process = _spawn(root, folder, options)
+            process = _spawn(root, folder, options, starting)
             _wait_until_ready(folder, process, said_before)
     return folder / "kubeconfig"
 
@@ -72,7 +73,7 @@ def stop(home: str | Path | None = None, *, keep_pods: bool = False) -> bool:
         found = state.running(folder)
         if found is not None:
             _end(found, number)
-        hidden = _end_hidden(folder, number)
+        hidden = _end_holder(folder, number)
         left = not keep_pods and end_supervisor(folder)
     return found is not None or hidden or left
 
@@ -132,8 +133,9 @@ def _ask(folder: Path, port: int, path: str) -> bytes | None:
         return None
 
 
-def _spawn(root: Path, folder: Path, options: dict[str, float]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "kjnb.embedded", "--home", str(root)]
+def _spawn(root: Path, folder: Path, options: dict[str, float], starting: int) -> subprocess.Popen[bytes]:
+    """The server's process. It holds `starting`, too, until it has its place: whoever began it may be killed."""
+    command = [sys.executable, "-m", "kjnb.embedded", "--home", str(root), "--starting", str(starting)]
     command += [word for name, value in options.items() for word in (name, str(value))]
     package = str(Path(__file__).parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
@@ -148,6 +150,7 @@ def _spawn(root: Path, folder: Path, options: dict[str, float]) -> subprocess.Po
             cwd="/",
             env=env,
             umask=PRIVATE,
+            pass_fds=[starting],
         )
     finally:
         os.close(log)
@@ -184,37 +187,34 @@ def _pass_on(folder: Path, said_before: int) -> None:
             warnings.warn(words, ClusterWarning, stacklevel=4)
 
 
-def _end(found: state.Server, number: signal.Signals) -> None:
-    _signal(found, number)
-    limit = time.monotonic() + STOP_SECONDS
-    while _lives(found):
-        if time.monotonic() > limit:
-            _signal(found, signal.SIGKILL)
-            break
-        time.sleep(0.02)
+def _end(found: state.Server | state.Process, number: signal.Signals) -> None:
+    """Signal that process, SIGKILL it when it takes too long, and return when it has gone. OSError."""
+    for sent, patience in ((number, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, sent)
+        limit = time.monotonic() + patience
+        while time.monotonic() < limit:
+            if not _lives(found):
+                return
+            time.sleep(0.02)
+    raise OSError(f"the server, process {found.pid}, cannot be ended")
 
 
-def _end_hidden(folder: Path, number: signal.Signals) -> bool:
-    """End a server that server.json does not tell of, until nobody holds its place; whether there was one."""
-    limit, asked = time.monotonic() + STOP_SECONDS, 0
-    while (pid := state.holder(folder)) is not None:
-        late = time.monotonic() > limit
-        if pid and (late or pid != asked):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if late else number)
-        asked = pid or asked
-        if late and time.monotonic() > limit + 1.0:
-            raise OSError(f"a server that cannot be ended holds {folder}")
-        time.sleep(0.02)
-    return bool(asked)
+def _end_holder(folder: Path, number: signal.Signals) -> bool:
+    """End a server that server.json does not tell of, until nobody holds its place; whether there was one. OSError."""
+    limit, found = time.monotonic() + KILL_SECONDS, False
+    while (holder := state.holder(folder)) is not None:
+        found = True
+        if holder.pid:
+            _end(holder, number)
+        elif time.monotonic() > limit:  # of another host or container, or of an earlier kjnb
+            raise OSError(f"a server that does not say which process it is holds {folder}: end it where it was started")
+        else:
+            time.sleep(0.02)
+    return found
 
 
-def _lives(found: state.Server) -> bool:
+def _lives(found: state.Server | state.Process) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(found.pid, os.WNOHANG)  # it may be a child of this very process
-    return state.process_started(found.pid) == found.started
-
-
-def _signal(found: state.Server, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(found.pid, number)
+    return state.lives(found)

@@ -65,8 +65,12 @@ def serve(
     idle: float = IDLE_SECONDS,
     finished_pods: int = THRESHOLD,
     opened: Callable[[Path], Store] = open_store,
+    starting: int | None = None,
 ) -> int:
-    """Serve until SIGTERM (ends the pods, too), SIGHUP (leaves them to the next server) or `idle` seconds unused."""
+    """Serve until SIGTERM (ends the pods, too), SIGHUP (leaves them to the next server) or `idle` seconds unused.
+
+    `starting` is a descriptor of who started it, closed as soon as the server has its place.
+    """
     os.umask(0o077)
     root = state.home_folder(home)
     folder = state.made_folder(root)
@@ -76,6 +80,8 @@ def serve(
     if kind := state.network_file_system(folder.resolve()):
         LOG.warning("%s is on a network file system (%s): a KJNB_HOME on this machine's disk is safer", folder, kind)
     with only_one(folder) as alone:
+        if starting is not None:
+            os.close(starting)
         if not alone:
             LOG.error("another server uses %s", folder)
             return 1
@@ -95,8 +101,7 @@ def only_one(folder: Path) -> Iterator[bool]:
     try:
         alone = _locked(handle, time.monotonic() + LOCK_SECONDS)
         if alone:
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+            state.sign(handle)
         yield alone
     finally:
         os.close(handle)
@@ -135,6 +140,7 @@ class Cluster:
         self.backoff_base, self.port, self.idle = backoff_base, port, idle
         self.version = state.own_version()
         self.keep_pods = False
+        self.place = state.place(self.folder)
         self.finished_pods = THRESHOLD
         self.store = store
         self.ended = asyncio.Event()
@@ -197,10 +203,14 @@ class Cluster:
             LOG.error("%s ended: %r", task.get_name(), task.exception(), exc_info=task.exception())
             self._end(True)
 
+    def _is_displaced(self) -> bool:
+        """The folder was removed; where there is one again it is another server's."""
+        return state.place(self.folder) != self.place
+
     async def _watch_idleness(self) -> None:
         while not self.ended.is_set():
             await asyncio.sleep(min(CHECK_SECONDS, self.idle))
-            if not self.folder.exists():
+            if self._is_displaced():
                 LOG.info("%s was removed: ending", self.folder)
                 self._end(False)
             if self.context.open_streams:
@@ -219,7 +229,7 @@ class Cluster:
             await self._end_pods()
             state.withdraw(self.folder)
         await ended([node])
-        if not self.keep_pods:
+        if not self.keep_pods and not self._is_displaced():
             await self.kubelet.end()  # one that did not hear it: it was still starting
         self.store.close()
 

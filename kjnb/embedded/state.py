@@ -25,6 +25,16 @@ NETWORK = re.compile(
 )
 
 
+class Process(NamedTuple):
+    """Which process; `started` is its start time, since a pid may be reused. Nobody has pid 0: not told yet."""
+
+    pid: int
+    started: float
+
+
+NOBODY = Process(0, 0.0)
+
+
 class Server(NamedTuple):
     """What server.json says of a running server; `started` is the process's start time: a pid may be reused."""
 
@@ -106,12 +116,12 @@ def machine_id() -> str:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with whoever holds it."""
+def locked(path: Path) -> Iterator[int]:
+    """One process at a time; the lock goes with whoever holds it, and with the last who was given the descriptor."""
     handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle
     finally:
         os.close(handle)
 
@@ -164,10 +174,25 @@ def announced(folder: Path) -> Server | None:
         return None
 
 
-def holder(folder: Path) -> int | None:
-    """The pid of the server that holds the folder's lock, from its first moment to its last; 0 when it did not say it.
+def place(folder: Path) -> int:
+    """What tells the folder's lock from that of a folder made anew under the same name; 0 when there is none."""
+    with contextlib.suppress(OSError):
+        return (folder / "server.lock").stat().st_ino
+    return 0
 
-    None when nobody holds it. server.json may be missing or of another kjnb; the lock is never wrong.
+
+def sign(handle: int) -> None:
+    """Write into a lock that this very process holds who it is."""
+    pid = os.getpid()
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, json.dumps([pid, process_started(pid) or 0.0]).encode(), 0)
+
+
+def holder(folder: Path) -> Process | None:
+    """The server that holds the folder's lock; NOBODY while it has not said who it is, None when none holds it.
+
+    server.json may be missing or of another kjnb; the lock is never wrong, but what is written in it may be an earlier
+    holder's: only a process that lives, with that start time, is believed.
     """
     try:
         lock = os.open(folder / "server.lock", os.O_RDWR | os.O_CLOEXEC)
@@ -176,11 +201,24 @@ def holder(folder: Path) -> int | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        said = os.read(lock, 20).strip()
-        return int(said) if said.isdigit() else 0
+        said = _signed(os.read(lock, 100))
+        return said if lives(said) else NOBODY
     finally:
         os.close(lock)
     return None
+
+
+def _signed(text: bytes) -> Process:
+    try:
+        pid, started = json.loads(text)
+        return Process(int(pid), float(started))
+    except (ValueError, TypeError):
+        return NOBODY
+
+
+def lives(one: Process | Server) -> bool:
+    """Whether that very process is there and has not ended."""
+    return one.pid > 0 and process_started(one.pid) == one.started
 
 
 def running(folder: Path) -> Server | None:
@@ -188,4 +226,4 @@ def running(folder: Path) -> Server | None:
     found = announced(folder)
     if found is None:
         return None
-    return found if process_started(found.pid) == found.started else None
+    return found if lives(found) else None

@@ -190,13 +190,46 @@ def test_stop_ends_a_server_whose_note_is_missing_or_of_another_clock(home):
     note = json.loads((folder / "server.json").read_text())
     (folder / "server.json").write_text(json.dumps(note | {"started": 1.5}))
     assert embedded.stop(home)
-    assert state.holder(folder) is None
-    eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    assert state.process_started(pid) is None
     embedded.start(home)
+    pid = pid_of(home)
     (folder / "server.json").unlink()
     assert embedded.stop(home)
-    assert state.holder(folder) is None
+    assert state.process_started(pid) is None
     assert not embedded.stop(home)
+
+
+def test_only_a_process_that_lives_is_believed_to_hold_the_place(tmp_path):
+    """What is written in the lock is the last holder's until the next has signed; its pid may be anybody's by now."""
+    assert state.holder(tmp_path) is None
+    lock = os.open(tmp_path / "server.lock", os.O_CREAT | os.O_RDWR)
+    try:
+        assert state.holder(tmp_path) is None
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for text in (b"", b"17\n", json.dumps([os.getpid(), 1.5]).encode(), b"[1]"):
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, text, 0)
+            assert state.holder(tmp_path) == state.NOBODY, text
+        state.sign(lock)
+        assert state.holder(tmp_path) == (os.getpid(), state.process_started(os.getpid()))
+    finally:
+        os.close(lock)
+
+
+def test_stop_waits_for_a_server_whose_starter_was_killed(home):
+    """It has no place yet, and no note: whoever stops must not find nothing and leave it to come up."""
+    script = """
+import os, sys
+from kjnb.embedded import daemon, state
+root = state.home_folder(sys.argv[1])
+folder = state.made_folder(root)
+with state.locked(folder / "start.lock") as starting:
+    daemon._spawn(root, folder, {}, starting)
+    os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", script, str(home)], check=True, timeout=60)
+    assert embedded.stop(home) is True
+    assert processes_of(home) == []
 
 
 def test_asking_makes_no_folder(home):
@@ -345,6 +378,19 @@ def test_a_home_that_is_removed_ends_its_server(home, tmp_path):
     assert len(processes_of(own)) >= 2
     shutil.rmtree(own)
     eventually(lambda: processes_of(own) == [])
+
+
+def test_a_home_that_is_removed_and_made_anew_has_one_server(home):
+    embedded.start(home)
+    first = pid_of(home)
+    shutil.rmtree(embedded.kubeconfig(home).parent)
+    client = Client(embedded.start(home))
+    eventually(lambda: state.process_started(first) is None)
+    client.call("POST", JOBS, job("works"))
+    eventually(lambda: client.call("GET", JOBS + "/works")[1]["status"].get("succeeded") == 1)
+    client.close()
+    embedded.stop(home)
+    eventually(lambda: processes_of(home) == [])
 
 
 def test_stop_gives_pods_the_time_that_they_ask_for(home):

@@ -20,6 +20,7 @@ from kjnb.embedded.supervisor.processes import own_version
 
 START_WITHIN = 20.0  # seconds until a supervisor that was started must answer
 RETRY = 0.02  # seconds
+KILLED_WITHIN = 5.0  # seconds until a supervisor that was killed has gone
 
 
 class SupervisorMissingError(RuntimeError):
@@ -137,11 +138,13 @@ def end_supervisor(state: Path, within: float = 20.0) -> bool:
     found = False
     while is_supervised(state):
         found = True
-        if time.monotonic() > limit:
+        if time.monotonic() < limit:
+            _ask_to_end(state)
+        elif time.monotonic() < limit + KILLED_WITHIN:
             with contextlib.suppress(OSError, ValueError):
                 os.kill(int((state / "supervisor.lock").read_text()), signal.SIGKILL)
+        else:
             break
-        _ask_to_end(state)
         time.sleep(RETRY)
     return found
 
