@@ -68,6 +68,14 @@ def test_json_is_kept_for_the_newest_only_and_can_be_made_again():
     assert old[0].encoded == json
 
 
+def test_json_of_an_event_that_is_not_kept_is_not_kept():
+    past, events = History(2, 1), batch(2, 3, 4)
+    past.add("pods", events)
+    assert ["encoded" in vars(event) for event in events] == [False, True, True]
+    past.add("pods", batch(5, 6))
+    assert not any("encoded" in vars(event) for event in events)
+
+
 def test_an_event_that_nobody_needed_as_json_is_not_encoded_to_be_counted():
     event = Event("ADDED", "pods", {"metadata": {}}, None, 2)
     assert event.size == history.UNKNOWN_SIZE

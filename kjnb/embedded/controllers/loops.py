@@ -42,8 +42,16 @@ class Loop(Protocol):
 class GarbageLoop:
     """Collects dependents batch by batch, and old Events now and then."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+        kept_events: int = KEPT_EVENTS,
+    ) -> None:
         self._store = store
+        self._kept_events = kept_events
         self._clock = clock
         self._monotonic = monotonic
         self._garbage = Garbage(store)
@@ -63,9 +71,9 @@ class GarbageLoop:
         batch, self._batch = self._batch, []
         self._garbage.collect(batch, self._clock())
         now = self._monotonic()
-        if now >= self._events_due or self._store.count("events") >= KEPT_EVENTS + EVENTS_AT_ONCE:
+        if now >= self._events_due or self._store.count("events") >= self._kept_events + EVENTS_AT_ONCE:
             self._events_due = now + EVENTS_EVERY
-            for event in outdated(self._store.list("events"), self._clock()):
+            for event in outdated(self._store.list("events"), self._clock(), most=self._kept_events):
                 self._store.remove("events", event["metadata"]["namespace"], event["metadata"]["name"])
         return self._events_due - now
 

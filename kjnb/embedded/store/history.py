@@ -155,15 +155,20 @@ class Past:
         self._bytes += batch.size
         self._encoded_bytes += batch.size
         while self._encoded_bytes > ENCODED_BYTES and self._encoded:
-            event = self._encoded.popleft()
-            self._encoded_bytes -= event.size
-            event.shrink()
+            self._shrink_oldest()
         gone = None
         while len(self._events) > most or (self._bytes > MOST_BYTES and len(self._events) > 1):
             event = self._events.popleft()
             self._bytes -= event.size
             gone = event.rv
+            if self._encoded and self._encoded[0] is event:
+                self._shrink_oldest()
         return gone
+
+    def _shrink_oldest(self) -> None:
+        event = self._encoded.popleft()
+        self._encoded_bytes -= event.size
+        event.shrink()
 
     def since(self, version: int) -> list[Event]:
         """The events after that version."""
