@@ -15,12 +15,15 @@ import time
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from tests import homes
+from tests import coverage_of_pure, homes
 
 ROOT = pathlib.Path(__file__).parents[1]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "tests.no_skips"]
 
 
+UNIT = [f"tests/{name}" for name in ("house", "model", "view", "embedded")]
+LONG_RUNS = [f"tests/embedded/test_{name}.py" for name in ("counted_operations", "memory_kept", "collected_run")]
+TRACED = [f"--cov={name}" for name in coverage_of_pure.TRACED]
 CORE = [f"tests/road/test_{name}.py" for name in ("cell", "failing", "results")] + ["tests/jupyter/test_kernel.py"]
 
 
@@ -47,8 +50,9 @@ GROUPS: dict[str, tuple[int, list[list[str]]]] = {
     "unit": (
         240,
         [
-            pytest("tests/house", "tests/model", "tests/view", "tests/embedded", "--cov=kjnb", "--cov-report="),
+            pytest(*UNIT, *(f"--ignore={test}" for test in LONG_RUNS), *TRACED, "--cov-report="),
             [sys.executable, "-m", "tests.coverage_of_pure"],
+            pytest(*LONG_RUNS),
         ],
     ),
     "road": (480, [pytest("tests/road", "tests/jupyter")]),

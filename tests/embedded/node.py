@@ -106,7 +106,7 @@ class Node:
 
 @contextlib.asynccontextmanager
 async def node(state: Path, **options: Any) -> AsyncIterator[Node]:
-    """A running node; everything it started has ended afterwards."""
+    """A running node; everything it started has ended afterwards. `fork=False` spares a zygote that nobody needs."""
     here = Node(state, **options)
     here.start()
     try:

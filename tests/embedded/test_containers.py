@@ -22,7 +22,7 @@ QUICK = {"periodSeconds": 1, "failureThreshold": 1}
 
 def run(tmp_path: Path, scenario: Any, **options: Any) -> None:
     async def main() -> None:
-        async with node(tmp_path / "state", **options) as here:
+        async with node(tmp_path / "state", fork=False, **options) as here:
             await scenario(here)
 
     asyncio.run(main())

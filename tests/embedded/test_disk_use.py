@@ -63,7 +63,7 @@ def test_what_is_over_its_limit(tmp_path: Path, asked: Any, places: dict[str, in
 @pytest.mark.skipif(bubblewrap.program() is None, reason="bubblewrap does not work here")
 def test_a_pod_over_its_limit_is_evicted(tmp_path: Path) -> None:
     async def main() -> None:
-        async with node(tmp_path / "state", look_every=0.1) as here:
+        async with node(tmp_path / "state", fork=False, look_every=0.1) as here:
             spec = {"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1Mi"}}]}
             mount = {"volumeMounts": [{"name": "v", "mountPath": "/scratch-of-a-test"}]}
             script = "head -c 3000000 /dev/zero > /scratch-of-a-test/x; sleep 300"

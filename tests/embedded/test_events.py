@@ -93,7 +93,7 @@ def test_only_the_latest_series_are_remembered():
     recorder = make()
     said = say(recorder, "m", reason="first")
     for number in range(REMEMBERED):
-        say(recorder, "m", reason=f"other {number}")
+        say(recorder, "m", NOW + number / 10_000, reason=f"other {number}")  # names of one moment are looked for
     assert say(recorder, "m", NOW + 1, reason="first")["metadata"]["name"] != said["metadata"]["name"]
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from kjnb import embedded
 from kjnb.embedded import credentials
+from tests import homes
 from tests.embedded.live import MERGE, Client, configmap, job
 from tests.homes import processes_of
 from tests.waiting import eventually
@@ -25,14 +26,23 @@ MAPS = "/api/v1/namespaces/default/configmaps"
 SECRET_FILES = {"token", "kubeconfig"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """One for all of these tests."""
+    with homes.own_home(tmp_path_factory.mktemp("secrets") / "home") as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
 def client(home):
-    """Of a server that was started under a generous umask."""
+    """Of a server that was started under a generous umask; a pod has run there, so all its files are made."""
     before = os.umask(0)
     try:
         made = Client(embedded.start(home))
     finally:
         os.umask(before)
+    made.call("POST", PODS, pod("first"))
+    ran(made, "first")
     yield made
     made.close()
 
@@ -49,12 +59,12 @@ def ran(client: Client, name: str) -> dict[str, Any]:
 
 def test_every_file_and_folder_is_the_owner_s_whatever_the_umask(client, home):
     client.call("POST", PODS, pod("writes", "umask; echo x > $HOME/own"))
-    python = pod("python", "")
+    python = pod("writes-python", "")
     python["spec"]["containers"][0].update(
         image=f"local://{sys.executable}", command=[sys.executable, "-c", "print(1)"]
     )
     client.call("POST", PODS, python)
-    for name in ("writes", "python"):
+    for name in ("writes", "writes-python"):
         assert ran(client, name)["status"]["phase"] == "Succeeded"
     assert client.answer("GET", f"{PODS}/writes/log").data == b"0022\n", "a pod has the usual umask, not the server's"
     folder = embedded.kubeconfig(home).parent
@@ -109,13 +119,13 @@ def test_a_pod_inherits_nothing(client):
 
 
 def test_short_of_memory_a_pod_ends_before_who_looks_after_it(client, home):
-    client.call("POST", PODS, pod("shell", "cat /proc/self/oom_score_adj"))
-    python = pod("python", "")
+    client.call("POST", PODS, pod("score", "cat /proc/self/oom_score_adj"))
+    python = pod("score-python", "")
     path = home / "score.py"
     path.write_text("print(open('/proc/self/oom_score_adj').read(), end='')")
     python["spec"]["containers"][0].update(image=f"local://{sys.executable}", command=[sys.executable, str(path)])
     client.call("POST", PODS, python)
-    for name in ("shell", "python"):
+    for name in ("score", "score-python"):
         ran(client, name)
         assert client.answer("GET", f"{PODS}/{name}/log").data == b"500\n"
     supervisor = int((embedded.kubeconfig(home).parent / "supervisor.lock").read_text())

@@ -201,11 +201,12 @@ def test_what_was_committed_is_there_after_a_death(tmp_path):
     path = tmp_path / "objects.sqlite"
 
     async def live():
-        store = make(path)
+        store = make(path, window=3600)  # the test's end must not be late enough for another commit
         first = store.create("pods", pod("a", ownerReferences=[{"uid": "o"}]))
         store.create("pods", pod("b"))
         store.update("pods", changed(first, status={"phase": "Running"}))
         store.remove("pods", "default", "b")
+        store.flush()
         await store.committed()
         store.create("pods", pod("too-late"))
         return store.committed_version  # and nobody closes it

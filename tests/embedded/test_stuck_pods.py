@@ -55,7 +55,7 @@ def test_as_on_a_real_node(tmp_path: Path, name: str) -> None:
     recorded = RECORDED[name]
 
     async def main() -> None:
-        async with node(tmp_path / "state") as here:
+        async with node(tmp_path / "state", fork=False) as here:
             pod = here.pod(spec=copy.deepcopy(recorded["spec"]))
             with contextlib.suppress(AssertionError):
                 await here.eventually(lambda: seen(here, pod) == wanted, within=20)

@@ -219,7 +219,7 @@ def test_volumes_that_cannot_be(tmp_path: Path, volume: dict[str, Any], words: s
 
 def run(tmp_path: Path, scenario: Any, **options: Any) -> None:
     async def main() -> None:
-        async with node(tmp_path / "state", **options) as here:
+        async with node(tmp_path / "state", fork=False, **options) as here:
             await scenario(here)
 
     asyncio.run(main())
