@@ -132,6 +132,7 @@ VERBS: dict[str, Verb] = {
         Verb("attach", "take up a run again by its name: after a restart, in another notebook"),
         Verb("debug", "run one index here, so that %debug works on its exception", "index"),
         Verb("delete", "remove a run's Jobs and pods; its results stay unless --results", options=_delete_options),
+        Verb("diagnose", "why a run does not go on, or what failed, each with its fix"),
         Verb("failures", "which indexes failed, grouped, with the first traceback"),
         Verb("list", "your runs", "nothing", _list_options),
         Verb("logs", "what an index printed", "index", _logs_options),

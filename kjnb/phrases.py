@@ -29,6 +29,11 @@ CALLS = (  # what Python says, and what is typed instead; {0} is the door, {1} t
     (r"run\.(debug|logs)\((\d+)\)", r"{0} \1 {1} \2"),
     (r"run\.result\(partial=True\)", "{0} result {1} --partial"),
     (r"run\.failures", "{0} failures {1}"),
+    (r"run\.(diagnose|resume|stop|suspend)\(\)", r"{0} \1 {1}"),
+    (r"run\.scale\((\d+)\)", r"{0} scale {1} \1"),
+    (r"run\.retry\(\)", "{0} retry {1}"),
+    (r"run\.retry\(((?:[^()']|'[^']*')+)\)", r"{0} retry {1} \1"),
+    (rf"kjnb\.use\(CONTEXT, (namespace|stage)={QUOTED}\)", r"{0} use CONTEXT --\1 \2"),
     (r"\w+=True \((--[\w-]+)\)", r"\1"),
 )
 VALUE = r"""True\b|'[^']*'|"[^"]*"|\[[^\]]*\]|\{[^}]*\}|[\w.]+(?:,\d+)*"""

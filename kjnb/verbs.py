@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from kjnb import phrases
 from kjnb.connect import Session, owner
 from kjnb.errors import RunNotFound, UsageError
 from kjnb.grammar import Ask
@@ -143,6 +144,13 @@ def debug(ask: Ask, session: Session) -> Answer:
     return Answer(f"{run.name}: index {index} ran here without an error.", value=run.debug(index), run=run)
 
 
+def diagnose(ask: Ask, session: Session) -> Answer:
+    """`diagnose`: what keeps it or went wrong, with what to do in the words of the door."""
+    run, _ = find(ask, session)
+    door = ask.parser.prog.split()[0]
+    return Answer(run.diagnose().text(lambda fix: phrases.spoken(fix, door, run.name)), run=run)
+
+
 def stop(ask: Ask, session: Session) -> Answer:
     """`stop`: ends the Job; what is done stays."""
     run, _ = find(ask, session)
@@ -232,6 +240,7 @@ DO: dict[str, Callable[[Ask, Session], Answer]] = {
     "attach": attach_run,
     "debug": debug,
     "delete": delete,
+    "diagnose": diagnose,
     "failures": failures,
     "list": list_runs,
     "logs": logs,

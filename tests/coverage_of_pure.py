@@ -69,7 +69,7 @@ API += [
 ]
 NODE = ["container/image_names", "container/pod_env"]
 NODE += [f"node/{name}" for name in ("lifecycle", "pod_status", "probes", "restarts")]
-PURE = ["kjnb/model/*", "kjnb/view/*"]
+PURE = ["kjnb/model/*", "kjnb/model/causes/*", "kjnb/view/*"]
 PURE += [f"kjnb/embedded/controllers/{name}.py" for name in CONTROLLERS]
 PURE += [f"kjnb/embedded/api/{name}.py" for name in API]
 PURE += [f"kjnb/embedded/{name}.py" for name in NODE]

@@ -226,13 +226,19 @@ class Cluster:
 
     def allocatable(self) -> tuple[float, int] | None:
         """Cores and bytes that all schedulable nodes together give to pods; None where one may not look at nodes."""
+        nodes = self.nodes()
+        return None if nodes is None else (sum(cores for cores, _ in nodes), sum(memory for _, memory in nodes))
+
+    def nodes(self) -> tuple[tuple[float, int], ...] | None:
+        """Cores and bytes that each schedulable node gives to pods; None where one may not look at nodes."""
         try:
             nodes = self.list("nodes")["items"]
         except (Forbidden, NotFound):
             return None
         free = [n.get("status", {}).get("allocatable", {}) for n in nodes if not n["spec"].get("unschedulable")]
-        cores, memory = (sum(parse_quantity(g.get(what, "0")) for g in free) for what in ("cpu", "memory"))
-        return float(cores), int(memory)
+        return tuple(
+            (float(parse_quantity(g.get("cpu", "0"))), int(parse_quantity(g.get("memory", "0")))) for g in free
+        )
 
     def defaults(self) -> dict[str, str] | None:
         """What this cluster wants by default (ConfigMap kjnb-defaults) with what `use` was told over it; else None."""

@@ -30,13 +30,13 @@ def ensure_node(store: Store, node: Object) -> None:
         store.update("nodes", {**node, "metadata": {**found["metadata"], "labels": node["metadata"]["labels"]}})
 
 
-def ensure_objects(store: Store, root: Path) -> None:
+def ensure_objects(store: Store, root: Path, backoff_base: float = 10.0) -> None:
     """What every cluster has from its start: two namespaces and the site's defaults."""
     for name in ("default", "kube-system"):
         if store.get("namespaces", None, name) is None:
             meta = {"name": name}
             store.create("namespaces", defaults.namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
-    wanted = site_defaults(root)
+    wanted = site_defaults(root, backoff_base)
     found = store.get("configmaps", "default", DEFAULTS)
     if found is None:
         meta = {"name": DEFAULTS, "namespace": "default"}
@@ -66,7 +66,7 @@ def ensure_service(store: Store, port: int) -> None:
         store.update("services", wanted)
 
 
-def site_defaults(root: Path) -> dict[str, str]:
+def site_defaults(root: Path, backoff_base: float) -> dict[str, str]:
     """The ConfigMap `kjnb-defaults`: pods run here in the caller's interpreter, as the caller, on this file system."""
     patch = {
         "spec": {
@@ -83,4 +83,10 @@ def site_defaults(root: Path) -> dict[str, str]:
         }
     }
     own = "{executable}"  # the caller puts its own interpreter here
-    return {"image": f"local://{own}", "python": own, "stage": str(root / "runs"), "template": json.dumps(patch)}
+    return {
+        "image": f"local://{own}",
+        "python": own,
+        "stage": str(root / "runs"),
+        "template": json.dumps(patch),
+        "backoffBase": f"{backoff_base:g}",  # what nothing else of the API tells
+    }

@@ -160,7 +160,7 @@ class Cluster:
         loop.add_signal_handler(signal.SIGTERM, self._end, False)
         loop.add_signal_handler(signal.SIGINT, self._end, False)
         loop.add_signal_handler(signal.SIGHUP, self._end, True)
-        ensure_objects(self.store, self.root)
+        ensure_objects(self.store, self.root, self.backoff_base)
         ensure_node(self.store, self.kubelet.node())
         server = self._listen()  # before anything is started that would have to be ended
         node = loop.create_task(self.kubelet.run(), name="kubelet")

@@ -19,12 +19,13 @@ import pandas as pd
 from kjnb.cluster.client import Cluster
 from kjnb.connect import SESSION
 from kjnb.errors import ClusterError, NotFound, RunFailed, RunTimeout, StageError, UsageError
+from kjnb.model.findings import Diagnosis
 from kjnb.model.quantity import size_text
 from kjnb.model.spec import JobSpec
 from kjnb.model.state import RunState, State
 from kjnb.model.values import whole
+from kjnb.run import diagnosing, found, history, registry
 from kjnb.run import failures as failed
-from kjnb.run import found, history, registry
 from kjnb.run import job as job_said
 from kjnb.run.follow import Follower, selector
 from kjnb.stage.folder import Stage
@@ -32,6 +33,7 @@ from kjnb.task.task import Task
 
 LOOK_SECONDS = 5.0
 REFUSED_SECONDS = 30.0
+WHY_SECONDS = 1.0
 HOW = {"failed": "failed", "stopped": "was stopped", "succeeded": "is over"}
 LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "namespace", "stage"]
 
@@ -104,6 +106,10 @@ class Run:
             return labels.labels(self.index_table())
         except (StageError, OSError):  # pickled by somebody else, or no longer there: the view has its numbers still
             return [""] * self.completions
+
+    @cached_property
+    def _diagnosing(self) -> diagnosing.Diagnosing:
+        return diagnosing.Diagnosing.of(self)
 
     def now(self) -> float:
         """Seconds since the epoch on the clock that `state`'s times are from."""
@@ -218,10 +224,23 @@ class Run:
     # ---- shown
 
     def status_text(self) -> str:
-        """How it stands, in a line."""
+        """How it stands, in a line, with what keeps it if something does."""
         from kjnb.view import text, timeline
 
-        return text.line(self.state, timeline.timeline(self.state, self.now()))
+        state = self.state
+        return text.line(state, timeline.timeline(state, self.now()), self._diagnosing.why(state, WHY_SECONDS))
+
+    def diagnose(self) -> Diagnosis:
+        """Ask why it does not go on, or what failed: `findings`, each a sentence with its fix, the gravest first.
+
+        Reads the Jobs, pods and events that one may read; ClusterError if the cluster does not answer.
+        """
+        from kjnb.view import text, timeline
+
+        state = self.state
+        found = diagnosing.findings(state, self.cluster, self.facts, self.now())
+        line = text.line(state, timeline.timeline(state, self.now()))
+        return Diagnosis(self.name, line, found)
 
     def __repr__(self) -> str:
         return f"Run({self.name!r}: {self.status_text()})"

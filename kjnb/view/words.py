@@ -17,8 +17,11 @@ FRAME = re.compile(r'^(\s*File ")[^"\n]*/(?:(?:site|dist)-packages|lib/python3\.
 ORDER = (State.RUNNING, State.STARTING, State.RETRYING, State.FAILED, State.LOST)
 
 
-def line(state: RunState, timeline: Timeline) -> str:
-    """A run in one line: "38 of 120 done, 4 running, 2 failed · 12.1/s · about 3 min left"."""
+def line(state: RunState, timeline: Timeline, why: str = "") -> str:
+    """A run in one line: "38 of 120 done, 4 running, 2 failed · 12.1/s · about 3 min left".
+
+    `why` is what keeps it, in a few words: the `short` of its diagnosis.
+    """
     parts = [counts_text(state)]
     if state.over:
         parts += [ending(state, timeline)]
@@ -28,7 +31,7 @@ def line(state: RunState, timeline: Timeline) -> str:
         parts += [rate_text(timeline.throughput)]
     if timeline.eta is not None:
         parts += [f"about {duration_text(max(1, round(timeline.eta)))} left"]
-    return " · ".join(parts)
+    return " · ".join([*parts, why] if why else parts)
 
 
 def counts_text(state: RunState) -> str:
