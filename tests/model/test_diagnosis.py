@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from kjnb.model.diagnosis import Rank, Seen, diagnose, read_pod, short
+from kjnb.model.diagnosis import Seen, diagnose, read_pod, short
 
 STUCK = sorted((pathlib.Path(__file__).parent / "stuck").glob("*.json"))
 CODES = {  # the finding that must be among those of a state
