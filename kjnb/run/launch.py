@@ -22,6 +22,7 @@ from kjnb.cluster.dropped import FLOOR, dropped, since, too_old
 from kjnb.connect import SESSION, owner
 from kjnb.errors import ClusterError, Conflict, NotFound, StageError, Unreachable, UsageError
 from kjnb.model import sizing
+from kjnb.model.advice import Level, advise
 from kjnb.model.fingerprint import fingerprint
 from kjnb.model.manifest import Site, manifest
 from kjnb.model.names import check_name, run_name
@@ -204,28 +205,24 @@ def _room(cluster: Cluster) -> sizing.Room | None:
 def _chosen(spec: JobSpec, planned: Partitions, cluster: Cluster) -> tuple[JobSpec, list[str]]:
     """Fill in what was not said: processor, memory and parallelism, with a line that says what was chosen."""
     unset = [n for n in ("cpu", "memory", "parallelism") if getattr(spec, n) is None]
+    largest = int(planned.plan.sizes.max() * planned.row_bytes)
     if not unset:
-        return spec, []
+        return spec, _unwise(spec, planned, largest, None)
     room = _room(cluster)
     completions = planned.plan.completions
-    largest = int(planned.plan.sizes.max() * planned.row_bytes)
     cpu = spec.cpu or cpu_quantity(sizing.cpu(room))
     memory = spec.memory or memory_quantity(sizing.memory(largest, room))
     fits = sizing.parallelism(completions, room, float(parse_quantity(cpu)), int(parse_quantity(memory)))
     chosen = replace(spec, cpu=cpu, memory=memory, parallelism=spec.parallelism or fits)
     which = "chosen" if len(unset) == 3 else f"chosen: {', '.join(unset)}"
     said = f"{chosen.parallelism} at a time, each {cpu} CPU and {memory} ({which})"
-    return chosen, [said, *_too_big(cpu, memory, room)]
+    return chosen, [said, *_unwise(chosen, planned, largest, room)]
 
 
-def _too_big(cpu: str, memory: str, room: sizing.Room | None) -> list[str]:
-    """Say that no pod of this size has room in the cluster as it is now; a larger node may still come."""
-    over = []
-    if room and parse_quantity(cpu) > room.cores:
-        over.append(f"{cpu} CPU (all of it is {room.cores:g})")
-    if room and parse_quantity(memory) > room.memory:
-        over.append(f"{memory} of memory (all of it is {size_text(room.memory)})")
-    return [f"no pod can start: the cluster has no room for {' or '.join(over)}"] if over else []
+def _unwise(spec: JobSpec, planned: Partitions, largest: int, room: sizing.Room | None) -> list[str]:
+    """Say what matters of what is unwise; the rest is told where advice is asked for."""
+    told = advise(spec, planned.plan.completions, room, planned.plan.sizes, part_bytes=largest)
+    return [str(one) for one in told if one.level == Level.WARNING]
 
 
 def _where(cluster: Cluster) -> list[str]:
