@@ -16,14 +16,14 @@ from kjnb.model.causes.remedy import Scene
 from kjnb.model.facts import JobSeen
 from kjnb.model.failures import Failure
 from kjnb.model.findings import CLOCK, Cause, Diagnosis, Finding, Rank, about, ordered, short
-from kjnb.model.indexes import indexes_text
+from kjnb.model.indexes import indexes_text, intervals
 from kjnb.model.objects import Json, count, dig, items, mapping, moment, text, whole, words
-from kjnb.model.podfacts import Pod, read_pod
+from kjnb.model.podfacts import Pod, latest, read_pod
 from kjnb.model.runstate import RunState
 
 __all__ = ["Cause", "Diagnosis", "Finding", "Pod", "Rank", "Seen", "diagnose", "read_pod", "short"]
 
-START_SECONDS = 5.0
+MISSING_SECONDS = 10.0  # a controller may take some to make pods
 OF_NODES = ("image-", "volume-", "evicted", "disrupted", "container-", "host-port", "not-stopping")
 
 
@@ -80,10 +80,11 @@ def diagnose(state: RunState | None, seen: Seen, now: float) -> tuple[Finding, .
 
 
 def cases_of(state: RunState | None, seen: Seen) -> Iterator[Case]:
-    """The run's Jobs; one that is no longer there as it was last seen."""
+    """The run's Jobs: as they are, else as they were last seen, else what their pods tell of them."""
     here = {text(job, "metadata", "name"): job for job in seen.jobs}
     known = {name: job_as_seen(fact) for name, fact in (state.seen if state else {}).items() if name not in here}
-    for name, job in {**known, **here}.items():
+    every = {**known, **here} or {pod.job: {} for pod in seen.pods}
+    for name, job in every.items():
         own = tuple(pod for pod in seen.pods if pod.job in (name, ""))
         rules = items(job, "spec", "podFailurePolicy", "rules")
         ignores = any(text(r, "action") == "Ignore" and items(r, "onPodConditions") for r in rules)
@@ -109,6 +110,7 @@ def job_as_seen(fact: JobSeen) -> Json:
             "failedIndexes": fact.failed,
         },
         "gone": fact.gone,
+        "seen": True,
     }
 
 
@@ -119,7 +121,7 @@ def of_job(case: Case, events: told.Told, now: float, base: float, *, stopped: b
     """What the Job itself says, and why pods of it are not there."""
     stopping = [pod.deleting - now for pod in case.pods if pod.deleting is not None]
     said = jobs.causes(case.job, case.scene, max(stopping, default=None), stopped=stopped)
-    if said or not case.scene.going:
+    if said or not case.scene.going or dig(case.job, "seen"):
         return [about(cause) for cause in said]
     pauses = list(waits(case, now, base))
     return pauses or missing(case, events, now)
@@ -129,9 +131,9 @@ def missing(case: Case, events: told.Told, now: float) -> list[Finding]:
     """Pods that should be there and are not: refused, or nobody knows why."""
     status, spec = mapping(case.job, "status"), mapping(case.job, "spec")
     active = max(count(status, "active"), sum(pod.active for pod in case.pods))
-    left = max(0, (whole(spec, "completions") or 1) - count(status, "succeeded"))
+    left = max(0, (whole(spec, "completions") or 1) - count(status, "succeeded") - given_up(status))
     wanted = min(1 if (most := whole(spec, "parallelism")) is None else most, left)
-    if active >= wanted or dig(case.job, "status") is None:
+    if active >= wanted or not case.job:
         return []
     refused = creation.latest(events.refusals.get(case.name, []))
     if refused:
@@ -140,13 +142,30 @@ def missing(case: Case, events: told.Told, now: float) -> list[Finding]:
         )
         cannot = "can" if who.startswith("none") else "cannot"
         return [about(creation.cause(refused, case.scene, active), f"{who} {cannot} be created")]
-    started = moment(status, "startTime")
-    if case.pods or (started is not None and now - started < START_SECONDS):
+    since = last_move(case)
+    if since is not None and now - since < MISSING_SECONDS:
         return []
     known = "" if events.readable else "its events, which may say why, cannot be read with your rights"
-    since = "" if started is None else f" {round(now - started)} s after its start"
+    said = f"{wanted - active} of {wanted} pods are missing" if active else "no pod of it is there"
+    age = "" if since is None else f", {round(now - since)} s after {'the last one' if case.pods else 'its start'}"
     fix = f"kubectl describe job {case.name} tells all that is known; wait, or ask the cluster's owner"
-    return [about(Cause("no-pods", f"no pod of it was created{since}", fix, "no pod was created", known))]
+    rank = Rank.WAITING if active else Rank.STUCK
+    return [about(Cause("no-pods", f"{said}{age}", fix, "pods are missing", known, rank))]
+
+
+def given_up(status: Json) -> int:
+    """How many indexes a Job has given up."""
+    try:
+        return sum(last - first + 1 for first, last in intervals(text(status, "failedIndexes")))
+    except ValueError:
+        return 0
+
+
+def last_move(case: Case) -> float | None:
+    """When something last happened to the pods of a Job: one was made or ended, else the Job was started."""
+    times = [moment(case.job, "status", "startTime")]
+    times += [time for pod in case.pods for time in (pod.created, pod.finished)]
+    return max((time for time in times if time is not None), default=None)
 
 
 def waits(case: Case, now: float, base: float) -> Iterator[Finding]:
@@ -195,16 +214,6 @@ def of_pods(
             yield cause, pod, index
 
 
-def latest(found: Iterable[Pod]) -> list[Pod]:
-    """Of each index the pod that was made last; every pod that has no index."""
-    kept: dict[int | str, Pod] = {}
-    for place, pod in enumerate(found):
-        key = f"{place}" if pod.index is None else pod.index
-        if key not in kept or backoff.is_later(pod, kept[key]):
-            kept[key] = pod
-    return list(kept.values())
-
-
 def of_state(
     state: RunState | None, cases: Sequence[Case], failures: Mapping[int, Failure], covered: set[int]
 ) -> Iterator[tuple[Cause, Pod, int | None]]:
@@ -215,9 +224,7 @@ def of_state(
         if index in covered or state is None:
             continue
         pod = ended.unseen(failure, limits)
-        cause = ended.cause(pod, scene, failure)
-        if cause is None:
-            continue
+        cause = ended.bad(pod, scene, failure)
         if not failure.final and not state.over:
             cause = cause._replace(said=f"an attempt failed, another follows: {cause.said}", rank=Rank.NOTE)
         yield cause, pod, index

@@ -13,12 +13,18 @@ def parse_intervals(text: str | None, size: int) -> npt.NDArray[np.bool_]:
     """
     edges = np.zeros(size + 1, dtype=np.int32)
     if text:
-        pairs = [part.partition("-") for part in text.split(",")]
-        first = np.array([int(a) for a, _, _ in pairs], dtype=np.int64)
-        last = np.array([int(b) if dash else int(a) for a, dash, b in pairs], dtype=np.int64)
+        pairs = intervals(text)
+        first = np.array([a for a, _ in pairs], dtype=np.int64)
+        last = np.array([b for _, b in pairs], dtype=np.int64)
         np.add.at(edges, np.minimum(first, size), 1)
         np.add.at(edges, np.minimum(last + 1, size), -1)
     return np.cumsum(edges[:size]) > 0
+
+
+def intervals(text: str | None) -> list[tuple[int, int]]:
+    """First and last of each interval that the API's text names; ValueError if it is not such a list."""
+    pairs = (part.partition("-") for part in text.split(",")) if text else ()
+    return [(int(a), int(b) if dash else int(a)) for a, dash, b in pairs]
 
 
 def ranges(indexes: npt.ArrayLike) -> list[tuple[int, int]]:

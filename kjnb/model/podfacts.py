@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from kjnb.model.objects import Json, count, dig, items, mapping, moment, text, whole, words
@@ -168,3 +168,18 @@ def references(spec: Json) -> Iterator[Reference]:
             for source in items(one, "envFrom"):
                 if text(source, of_all, "name"):
                     yield Reference(kind, text(source, of_all, "name"), "", "")
+
+
+def latest(pods: Iterable[Pod]) -> list[Pod]:
+    """Of each index the pod that was made last; every pod that has no index."""
+    kept: dict[int | str, Pod] = {}
+    for place, pod in enumerate(pods):
+        key = f"{place}" if pod.index is None else pod.index
+        if key not in kept or age(pod) > age(kept[key]):
+            kept[key] = pod
+    return list(kept.values())
+
+
+def age(pod: Pod) -> tuple[float, int, str]:
+    """What sorts the pods of an index by the order in which they were made."""
+    return (pod.created or 0.0, pod.failures, pod.name)

@@ -122,6 +122,10 @@ def test_restarts_in_place():
     assert "disruptions-count" not in told
 
 
+def test_pods_that_are_not_indexes_share_a_budget_by_right():
+    assert "global-backoff-limit" not in {one.code for one in advise_manifest({"spec": {"completions": 5}})}
+
+
 def test_results_that_go_with_the_pods():
     job = {"spec": {"ttlSecondsAfterFinished": 60}}
     found = next(one for one in advise_manifest(job) if one.code == "ttl-before-collection")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kjnb.model.objects import Json, dig, whole
-from kjnb.model.podfacts import Pod
+from kjnb.model.podfacts import Pod, latest
 
 BASE, CAP = 10.0, 60.0  # seconds, and times that at most: what Kubernetes has fixed
 
@@ -41,16 +41,12 @@ def pauses(job: Json, pods: Sequence[Pod], now: float, base: float) -> list[Paus
 def of_indexes(job: Json, pods: Sequence[Pod], now: float, base: float) -> list[Pause]:
     """One clock for each index whose latest pod has failed."""
     limit = whole(job, "spec", "backoffLimitPerIndex")
-    latest: dict[int, Pod] = {}
-    for pod in pods:
-        if pod.index is not None and (pod.index not in latest or is_later(pod, latest[pod.index])):
-            latest[pod.index] = pod
     found = []
-    for index, pod in sorted(latest.items()):
+    for pod in sorted((one for one in latest(pods) if one.index is not None), key=lambda one: one.index or 0):
         end, failures = pod.finished, pod.failures + 1
         if pod.phase == "Failed" and end is not None:
             most = None if limit is None else limit + 1
-            found.append(Pause((index,), max(0.0, end + delay(failures, base) - now), failures, most))
+            found.append(Pause((pod.index or 0,), max(0.0, end + delay(failures, base) - now), failures, most))
     return found
 
 
@@ -65,11 +61,6 @@ def of_job(job: Json, pods: Sequence[Pod], now: float, base: float) -> list[Paus
     limit = whole(job, "spec", "backoffLimit")
     most = None if limit is None else limit + 1
     return [Pause((), max(0.0, max(bad) + delay(len(bad), base) - now), len(bad), most)]
-
-
-def is_later(one: Pod, other: Pod) -> bool:
-    """Whether one pod of an index came after another."""
-    return (one.created or 0.0, one.failures, one.name) > (other.created or 0.0, other.failures, other.name)
 
 
 def clock(seconds: Sequence[float]) -> str:

@@ -24,16 +24,25 @@ SMALLER = "or more and smaller partitions"
 
 
 def cause(pod: Pod, scene: Scene, failure: Failure | None) -> Cause | None:
-    """Why a pod ended or is taken away; None if it goes on, or ended well. `failure` is what is known of its index."""
+    """Why a pod ended or is taken away; None if it ended well. `failure` is what is known of its index."""
+    if pod.phase != "Succeeded":
+        return bad(pod, scene, failure)
+    killed = out_of_memory(pod)
+    return child_killed(killed) if killed else None
+
+
+def bad(pod: Pod, scene: Scene, failure: Failure | None) -> Cause:
+    """Why a pod failed, or is taken away before its end."""
     disrupted = pod.held("DisruptionTarget")
-    if disrupted and pod.phase != "Succeeded":
+    if disrupted:
         return disruption(pod, *disrupted, scene)
-    killed = next((box for box in pod.boxes if box.ended and box.ended.reason == "OOMKilled"), None)
-    if pod.phase == "Succeeded":
-        return child_killed(killed) if killed else None
-    if pod.phase != "Failed":
-        return None
+    killed = out_of_memory(pod)
     return killed_for_memory(killed, scene) if killed else failed(pod, scene, failure)
+
+
+def out_of_memory(pod: Pod) -> Box | None:
+    """The container in which something was killed for memory."""
+    return next((box for box in pod.boxes if box.ended and box.ended.reason == "OOMKilled"), None)
 
 
 def failed(pod: Pod, scene: Scene, failure: Failure | None) -> Cause:
@@ -47,7 +56,8 @@ def failed(pod: Pod, scene: Scene, failure: Failure | None) -> Cause:
     box, end = first_error(pod)
     if box is None or end is None:
         said = "failed, and nothing was seen of why"
-        return Cause("failed", said, f"run.logs(INDEX) is what it printed; then {scene.again()}", "", pod.message)
+        fix = f"run.logs(INDEX) is what it printed; to try it again: {scene.again()}"
+        return Cause("failed", said, fix, "", pod.message)
     if end.reason in ("StartError", "ContainerCannotRun"):
         return not_started(box, end.message, scene)._replace(rank=Rank.FAILED)
     return init_failed(box, end) if box.init else exited(end, scene)
@@ -198,5 +208,5 @@ def unseen(failure: Failure, limits: dict[str, str]) -> Pod:
         message=failure.message,
         node=failure.node,
         conditions={"DisruptionTarget": ("True", failure.reason, failure.message)} if disrupted else {},
-        boxes=(Box("worker", "", init=False, asked=limits, limits=limits, ended=end),),
+        boxes=(Box("worker", "", init=False, asked=limits, limits=limits, ended=end),) if of_box else (),
     )
