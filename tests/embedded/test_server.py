@@ -274,7 +274,7 @@ def test_tables_as_kubectl_asks_for_them(client):
 
 def test_site_defaults_and_node(client):
     data = client.call("GET", MAPS + "/kjnb-defaults")[1]["data"]
-    assert set(data) == {"image", "python", "stage", "template"}
+    assert set(data) == {"image", "python", "stage", "template", "backoffBase"}
     (node,) = client.call("GET", "/api/v1/nodes")[1]["items"]
     assert {"cpu", "memory", "pods"} <= node["status"]["allocatable"].keys()
 

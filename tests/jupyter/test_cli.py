@@ -97,6 +97,8 @@ def test_without_a_cluster(tmp_path, words, code, says):
         (["logs", "totals"], 0, ["index 3 has 10 rows", "carier"]),
         (["logs", "totals", "9"], 2, ["no index 9"]),
         (["failures", "totals"], 0, ["ValueError", "index 3", "carier"]),
+        (["diagnose", "totals"], 0, ["index 3", "the task failed with ValueError", "-> kjnb debug totals 3 shows it"]),
+        (["status", "totals"], 0, ["1 failed", "ValueError"]),
         (["result", "totals", "--partial"], 0, ["rows", "145"]),
         (["result", "totals"], 1, ["totals failed: 1 of 4 indexes have no result", "kjnb debug totals 3"]),
         (["result", "totals", "-o", "/no/such/folder/r.csv"], 2, ["no folder"]),

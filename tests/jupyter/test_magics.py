@@ -10,6 +10,7 @@ from IPython.core.error import UsageError
 
 import kjnb
 from kjnb.connect import SESSION
+from tests.waiting import eventually
 
 BODY = "{'carrier': part.carrier.iloc[0], 'delay': int(part.delay.sum())}"
 
@@ -299,3 +300,23 @@ def test_debug_shows_the_tasks_frames(shell, capsys):
     assert "part['nothing'] + 1" in said
     assert "skipping hidden" in said
     assert "call_locally" not in said
+
+
+def test_a_run_that_cannot_start_says_why_and_what_to_type(shell, capsys):
+    shell.run_cell_magic("kjob", "flights --partitions 2 --cpu 4000 --out stuck --name stuck-run", BODY)
+    try:
+        assert "no pod can start: the cluster has no room for 4000 CPU" in capsys.readouterr().out
+        eventually(lambda: shell.user_ns["stuck"].diagnose().findings)
+        shell.run_line_magic("kjob", "diagnose stuck-run")
+        said = capsys.readouterr().out
+        assert re.search("no node of the cluster has (4k|4000) CPU", said)
+        assert "-> ask for less: %kjob stop stuck-run, then %kjob retry stuck-run --cpu " in said
+    finally:
+        shell.run_line_magic("kjob", "delete stuck-run --results")
+
+
+def test_a_launch_says_only_what_matters_of_what_is_unwise(shell, capsys):
+    shell.run_cell_magic("kjob", "flights --partitions 2 --cpu 100m --timeout 8d --wait", BODY + "  # advised")
+    said = capsys.readouterr().out
+    assert "an attempt may take 691,200 s, the whole run only 604,800 s; say --active-deadline-seconds" in said
+    assert "fails once" not in said

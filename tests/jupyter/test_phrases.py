@@ -33,6 +33,11 @@ from kjnb.errors import KjnbError, RunFailed, UsageError
         ("kjnb.runs(all=True) lists them", "%kjob list --all lists them"),
         ("run.debug(3), run.logs(3), run.failures", "%kjob debug r 3, %kjob logs r 3, %kjob failures r"),
         ("or run.result(partial=True)", "or %kjob result r --partial"),
+        ("run.stop(), then run.retry(image='r/n:1')", "%kjob stop r, then %kjob retry r --image r/n:1"),
+        ("run.retry(cpu='1', memory='2Gi'), or less", "%kjob retry r --cpu 1 --memory 2Gi, or less"),
+        ("run.retry() goes on; run.resume()", "%kjob retry r goes on; %kjob resume r"),
+        ("run.scale(3)", "%kjob scale r 3"),
+        ("kjnb.use(CONTEXT, namespace='NAME')", "%kjob use CONTEXT --namespace NAME"),
         ("by: the frame has no column 'x'", "--by: the frame has no column 'x'"),
         ("files: there is no 'x'", "--file: there is no 'x'"),
         ("the value=3 and args={'z': 1} are no flags", "the value=3 and args={'z': 1} are no flags"),
@@ -64,6 +69,15 @@ def test_what_is_typed_instead_can_be_read():
         typed = phrases.spoken(quoted, "kjnb")
         if typed != quoted:
             grammar.read_verb(shlex.split(typed)[1:], "kjnb")
+
+
+def test_every_fix_of_a_diagnosis_can_be_typed():
+    told = (pathlib.Path(__file__).parents[1] / "model" / "golden" / "diagnosis.txt").read_text()
+    fixes = [line for line in told.splitlines() if line.startswith("  -> ")]
+    assert len(fixes) > 34
+    for fix in fixes:
+        typed = phrases.spoken(fix, "%kjob", "r")
+        assert not re.search(r"\brun\.\w+|\bkjnb\.\w+\(", typed), typed
 
 
 @pytest.mark.parametrize("error", [KjnbError("a\n  b", fix="c"), UsageError("a; b.", fix="c")])

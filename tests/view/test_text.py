@@ -67,6 +67,7 @@ def test_the_line():
     assert text.line(state, timeline(state, START + 9)) == "1 of 3 done · suspended"
     state = run(3, job("0", gone=True, started=None))
     assert text.line(state, timeline(state, START + 9)) == "1 of 3 done, 2 not run · stopped"
+    assert text.line(state, timeline(state, START + 9), "no node has 64 CPU").endswith("stopped · no node has 64 CPU")
     assert text.static_line(state, timeline(state, START + 9)).startswith("flights-1a2b3c: 1 of 3")
 
 
