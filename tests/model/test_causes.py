@@ -90,7 +90,7 @@ def test_room_that_others_have_now():
     told = only(unscheduled("0/3 nodes are available: 3 Insufficient cpu.", box=ASKS), cores=4.0, memory=2**33)
     assert told.rank == Rank.WAITING
     assert "waiting for room: no node has 2 CPU free now" in told.what
-    assert "run.retry(cpu='4')" in told.fix
+    assert "a launch with cpu='1' has more of them run at a time" in told.fix
 
 
 def test_more_than_the_largest_node_has():

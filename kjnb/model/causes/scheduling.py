@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kjnb.model.causes.remedy import WAITS, Scene, amount, fitting
 from kjnb.model.findings import Cause, Rank
 from kjnb.model.podfacts import Pod
+from kjnb.model.quantity import cpu_quantity, memory_quantity
 
 PREEMPTION = re.compile(r"\.? (no new claims to deallocate|preemption:).*", re.DOTALL)
 HELPLESS = re.compile(r"preemption: 0/(\d+) nodes are available: (\d+) Preemption is not helpful")
@@ -73,11 +74,19 @@ def room(pod: Pod, message: str, scene: Scene) -> Cause | None:
     return Cause(
         f"unschedulable-{lacking[0]}",
         f"waiting for room: no node has {asks} free now",
-        f"{WAITS} as others end; to ask for less: {scene.again(*changes(lacking, scene))}",
+        f"{WAITS} as others end{less(pod, lacking)}",
         f"no node has {asks} free",
         trimmed(message),
         Rank.WAITING,
     )
+
+
+def less(pod: Pod, lacking: list[str]) -> str:
+    """What would let more run at a time: half of what the pod asks of what is lacking; "" if no setting asks for it."""
+    halves = {"cpu": cpu_quantity, "memory": memory_quantity}
+    asked = {one: max((amount(box.asked.get(one, "0")) for box in pod.boxes), default=0) for one in lacking}
+    found = [f"{one}='{halves[one](most / 2)}'" for one, most in asked.items() if one in halves and most]
+    return f"; a launch with {', '.join(found)} has more of them run at a time" if found else ""
 
 
 def never(lacking: list[str], asks: str, message: str, scene: Scene) -> Cause:
@@ -104,8 +113,9 @@ def wish(pod: Pod, resource: str) -> str:
     most = max(asked, key=amount, default="")
     if resource == "memory":
         return f"{most} of memory" if most else "enough memory"
-    name = "CPU" if resource == "cpu" else resource
-    return f"{most} {name}" if most else f"enough {name}"
+    if resource == "cpu":
+        return f"{cpu_quantity(amount(most))} CPU" if most else "enough CPU"
+    return f"{most} {resource}" if most else f"enough {resource}"
 
 
 def too_much(pod: Pod, lacking: list[str], scene: Scene) -> bool | None:
