@@ -100,13 +100,14 @@ def places(value, path=()):
 
 def changed(value, path, new):
     """The object with something else in that place."""
-    if not path:
-        return new
     copy = dict(value) if isinstance(value, dict) else list(value)
-    if new is GONE and len(path) == 1 and isinstance(copy, dict):
-        del copy[path[0]]
+    key, *rest = path
+    if rest:
+        copy[key] = changed(copy[key], rest, new)
+    elif new is GONE and isinstance(copy, dict):
+        copy.pop(key, None)
     else:
-        copy[path[0]] = changed(copy[path[0]], path[1:], None if new is GONE else new)
+        copy[key] = None if new is GONE else new
     return copy
 
 
