@@ -30,7 +30,7 @@ def ensure_node(store: Store, node: Object) -> None:
         store.update("nodes", {**node, "metadata": {**found["metadata"], "labels": node["metadata"]["labels"]}})
 
 
-def ensure_objects(store: Store, root: Path, backoff_base: float = 10.0) -> None:
+def ensure_objects(store: Store, root: Path, backoff_base: float) -> None:
     """What every cluster has from its start: two namespaces and the site's defaults."""
     for name in ("default", "kube-system"):
         if store.get("namespaces", None, name) is None:
@@ -45,11 +45,11 @@ def ensure_objects(store: Store, root: Path, backoff_base: float = 10.0) -> None
         store.update("configmaps", {**found, "data": wanted})
 
 
-async def keep_site_defaults(store: Store, root: Path) -> None:
+async def keep_site_defaults(store: Store, root: Path, backoff_base: float) -> None:
     """For ever: publish the site's defaults anew when somebody has cleared their namespace."""
     async for batch in store.watch("configmaps"):
         if any(event.type == "DELETED" and event.obj["metadata"]["name"] == DEFAULTS for event in batch):
-            ensure_objects(store, root)
+            ensure_objects(store, root, backoff_base)
 
 
 def ensure_service(store: Store, port: int) -> None:

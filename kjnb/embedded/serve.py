@@ -168,7 +168,8 @@ class Cluster:
                             authority=self.authority, finished_pods=self.finished_pods)  # fmt: skip
         quiet_collector()
         tasks.append(loop.create_task(self._watch_idleness(), name="idleness"))
-        tasks.append(loop.create_task(keep_site_defaults(self.store, self.root), name="site defaults"))
+        keeping = keep_site_defaults(self.store, self.root, self.backoff_base)
+        tasks.append(loop.create_task(keeping, name="site defaults"))
         for task in (*tasks, node):
             task.add_done_callback(self._part_ended)
         await self.ended.wait()

@@ -40,7 +40,7 @@ class NoLogs:
 async def cluster(folder: Path) -> None:
     """Serve."""
     store = Store(folder / "objects.sqlite", clock=serve.now, new_uid=serve.new_uid)
-    serve.ensure_objects(store, folder)
+    serve.ensure_objects(store, folder, 10.0)
     made = credentials.ensure(folder)
     context = Context(Api(store, clock=serve.now, new_uid=serve.new_uid), made.token, "v1.36.0", NoLogs(), serve.now)
     server, port = listen(context, str(made.certificate), str(made.key), 0)

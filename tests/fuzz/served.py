@@ -92,7 +92,7 @@ class Served:
 
         numbers = itertools.count()
         self.store = Store(folder / "objects.sqlite", clock=clock, new_uid=uid)
-        serve.ensure_objects(self.store, folder)
+        serve.ensure_objects(self.store, folder, 10.0)
         context = Context(Api(self.store, clock=clock, new_uid=uid), self.made.token, "fuzz", NoLogs(), clock)
         self.server, port = listen(context, str(self.made.certificate), str(self.made.key), 0)
         self.port = port
