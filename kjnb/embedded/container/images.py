@@ -19,7 +19,8 @@ from kjnb.embedded.container.pod_env import Unready
 
 LOCAL = "local://"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-STARTS_PYTHON_ANEW = ("PYTHON", "LD_", "MALLOC_", "LC_", "GLIBC_")  # read once, when a process begins
+STARTS_PYTHON_ANEW = ("PYTHON", "LD_", "MALLOC_", "LC_", "GLIBC_", "ARROW_")  # read once, when a process begins
+LEAN = {"OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}  # one pod is one of many: no pools of its own
 ALSO = ("TZ", "LANG", "LANGUAGE")
 PAUSE = ("sh", "-c", "trap 'exit 0' INT TERM; while :; do sleep 86400 & wait; done")
 UNRESOLVABLE = (".invalid", ".example")  # RFC 2606: no name server ever knows these, so nothing can be pulled there
@@ -93,7 +94,7 @@ def environment(image: Image) -> dict[str, str]:
     python = image.python
     path = f"{os.path.dirname(python)}:{SYSTEM_PATH}" if python else os.environ.get("PATH", SYSTEM_PATH)
     user_site = _user_site(python) if python else {}
-    return {"PATH": path, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", **user_site, **dict(image.variables)}
+    return {"PATH": path, "LANG": "C.UTF-8", **LEAN, **user_site, **dict(image.variables)}
 
 
 def _user_site(python: str) -> dict[str, str]:

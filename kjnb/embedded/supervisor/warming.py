@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import gc
 import importlib.util
+import io
 import itertools
 import os
 import sys
@@ -26,6 +27,8 @@ HEADER = 48
 SMALL = 512  # bytes: larger objects are malloc's
 MOST_FILL = 200_000  # objects of one size; a safeguard
 HUGE = 2 * 1024 * 1024  # bytes of a huge page
+PAGE = 4096
+DENSE = 480  # of the 512 pages of a huge one: what is not there yet is made, and a pod's end clears that, too
 MADV_COLLAPSE = 25  # since Linux 6.1; an older kernel refuses it, and all stays as it is
 _kept: list[object] = []
 
@@ -134,9 +137,18 @@ def collapse() -> None:
     if madvise is None or sys.platform != "linux":
         return
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for start, end in heap():
-        for place in range(-(-start // HUGE) * HUGE, end - HUGE + 1, HUGE):
-            madvise(place, HUGE, MADV_COLLAPSE)
+    with open("/proc/self/pagemap", "rb", buffering=0) as pages:
+        for start, end in heap():
+            for place in range(-(-start // HUGE) * HUGE, end - HUGE + 1, HUGE):
+                if present(pages, place) >= DENSE:
+                    madvise(place, HUGE, MADV_COLLAPSE)
+
+
+def present(pages: io.RawIOBase, place: int) -> int:
+    """How many pages of the huge one at `place` are there; of each the kernel says so in the highest of 64 bits."""
+    pages.seek(place // PAGE * 8)
+    entries = pages.read(HUGE // PAGE * 8) or b""
+    return sum(entry >> 7 for entry in entries[7::8])
 
 
 def heap() -> list[tuple[int, int]]:
