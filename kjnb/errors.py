@@ -26,12 +26,13 @@ from typing import Any
 
 
 class KjnbError(Exception):
-    """What happened, and in `fix` what to do next; both are shown."""
+    """What happened, and in `fix` what to do next; both are shown. `run` names the run that a fix means by "run"."""
 
-    def __init__(self, what: str, *, fix: str = "") -> None:
+    def __init__(self, what: str, *, fix: str = "", run: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.fix = fix
+        self.run = run
 
     def __str__(self) -> str:
         return f"{self.what}\n  -> {self.fix}" if self.fix else self.what
@@ -95,9 +96,8 @@ class RunFailed(KjnbError):
     """The run named `run` is over and `indexes` have no result."""
 
     def __init__(self, what: str, *, fix: str = "", indexes: tuple[int, ...] = (), run: str = "") -> None:
-        super().__init__(what, fix=fix)
+        super().__init__(what, fix=fix, run=run)
         self.indexes = indexes
-        self.run = run
 
 
 class RunTimeout(KjnbError, TimeoutError):

@@ -91,7 +91,7 @@ class Verb:
 
     name: str
     help: str
-    takes: str = "name"  # "nothing", "name", "index" (a name, an index, or both), "cluster"
+    takes: str = "name"  # "nothing", "name", "index" or "number" (a name, a whole number, or both), "cluster"
     options: Callable[[Parser], None] | None = None
 
 
@@ -138,8 +138,11 @@ VERBS: dict[str, Verb] = {
         Verb("logs", "what an index printed", "index", _logs_options),
         Verb("report", "a notebook and an HTML page of a run, from its stage alone", options=_report_options),
         Verb("result", "wait for the run and show its result", options=_result_options),
+        Verb("resume", "let a suspended run go on"),
+        Verb("scale", "let so many indexes run at the same time from now on", "number"),
         Verb("status", "where a run stands"),
         Verb("stop", "end a run now; what is done stays"),
+        Verb("suspend", "let nothing run until resumed; what runs now starts again from zero"),
         Verb("use", "set the cluster of this session: local, a context's name, in-cluster", "cluster", _use_options),
         Verb("watch", "show a run until it ends; Ctrl-C only looks away"),
         Verb("yaml", "the run's Job as Kubernetes has it"),
@@ -150,19 +153,25 @@ VERBS: dict[str, Verb] = {
 WORDS = {
     "name": ("NAME", "the run (default: the last one)"),
     "index": ("NAME|INDEX", "the run (default: the last one), and a completion index"),
+    "number": ("NAME|N", "the run (default: the last one), and how many indexes at the same time"),
     "cluster": ("CLUSTER", "local, a context's name, or in-cluster"),
 }
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A line that was read: the verb, the run's name and the index if they were said, and the options."""
+    """A line that was read: the verb, the run's name and the index (or number) if they were said, and the options."""
 
     verb: Verb
     name: str | None
     index: int | None
     options: argparse.Namespace
     parser: Parser
+
+    @property
+    def door(self) -> str:
+        """How the door is called: `%kjob` or `kjnb`."""
+        return self.parser.prog.partition(" ")[0]
 
 
 def verb_parser(verb: Verb, prog: str) -> Parser:
@@ -199,10 +208,10 @@ def _name(verb: Verb, words: list[str], index: int | None, prog: str) -> tuple[s
     names = [word for word in words if word not in numbers]
     if len(names) > 1:
         raise UsageError(f"{prog}: one name, not {len(names)}: {', '.join(names)}", fix=f"{prog} {names[0]}")
-    if numbers and verb.takes != "index":
+    if numbers and verb.takes not in ("index", "number"):
         raise UsageError(f"{prog}: {numbers[0]} is an index, and this verb takes none", fix="a run's name has a letter")
     if len(numbers) + (index is not None) > 1:
-        raise UsageError(f"{prog}: one index, not several", fix=f"{prog} {' '.join([*names, numbers[0]])}")
+        raise UsageError(f"{prog}: one {verb.takes}, not several", fix=f"{prog} {' '.join([*names, numbers[0]])}")
     return (names[0] if names else None), (int(numbers[0]) if numbers else index)
 
 

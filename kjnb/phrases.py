@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 
-from kjnb.errors import KjnbError, RunFailed
+from kjnb.errors import KjnbError
 from kjnb.model.options import flag_of
 from kjnb.model.spec import JobSpec
 
@@ -29,11 +29,11 @@ CALLS = (  # what Python says, and what is typed instead; {0} is the door, {1} t
     (r"run\.(debug|logs)\((\d+)\)", r"{0} \1 {1} \2"),
     (r"run\.result\(partial=True\)", "{0} result {1} --partial"),
     (r"run\.failures", "{0} failures {1}"),
-    (r"run\.(diagnose|resume|stop|suspend)\(\)", r"{0} \1 {1}"),
     (r"run\.scale\((\d+)\)", r"{0} scale {1} \1"),
     (r"run\.retry\(\)", "{0} retry {1}"),
     (r"run\.retry\(((?:[^()']|'[^']*')+)\)", r"{0} retry {1} \1"),
     (rf"kjnb\.use\(CONTEXT, (namespace|stage)={QUOTED}\)", r"{0} use CONTEXT --\1 \2"),
+    (r"run\.(diagnose|suspend|resume|stop|result)\(\)", r"{0} \1 {1}"),
     (r"\w+=True \((--[\w-]+)\)", r"\1"),
 )
 VALUE = r"""True\b|'[^']*'|"[^"]*"|\[[^\]]*\]|\{[^}]*\}|[\w.]+(?:,\d+)*"""
@@ -64,9 +64,10 @@ def said(error: KjnbError, door: str = "") -> tuple[str, str]:
     """What happened and what to do, as `door` has them; without a door, as Python has them."""
     if not door:
         return error.what, error.fix
-    run = error.run if isinstance(error, RunFailed) else ""
-    what = spoken(error.what, door, run) if re.match(rf"({NAMES})\b", error.what) else error.what  # not in quoted code
-    return what, spoken(error.fix, door, run)
+    what = (
+        spoken(error.what, door, error.run) if re.match(rf"({NAMES})\b", error.what) else error.what
+    )  # not in quoted code
+    return what, spoken(error.fix, door, error.run)
 
 
 def sentence(error: KjnbError, door: str = "") -> str:

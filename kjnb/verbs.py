@@ -64,7 +64,7 @@ def find(ask: Ask, session: Session) -> tuple[Run, str]:
 
 
 def _last(ask: Ask, session: Session) -> str:
-    """The run spoken of last; else, for a verb that only looks, the one launched last by this user."""
+    """The run spoken of last; else, for a verb that takes nothing away, the one launched last by this user."""
     if session.last_run:
         return session.last_run
     mine = sorted((entry for entry in registry.entries() if entry.owner == owner()), key=lambda entry: entry.launched)
@@ -76,7 +76,7 @@ def _last(ask: Ask, session: Session) -> str:
     return mine[-1].full_name
 
 
-CAREFUL = ("stop", "delete")
+CAREFUL = ("stop", "delete", "suspend")
 
 
 # ---------------------------------------------------------------- the verbs
@@ -147,8 +147,33 @@ def debug(ask: Ask, session: Session) -> Answer:
 def diagnose(ask: Ask, session: Session) -> Answer:
     """`diagnose`: what keeps it or went wrong, with what to do in the words of the door."""
     run, _ = find(ask, session)
-    door = ask.parser.prog.split()[0]
-    return Answer(run.diagnose().text(lambda fix: phrases.spoken(fix, door, run.name)), run=run)
+    return Answer(run.diagnose().text(lambda fix: phrases.spoken(fix, ask.door, run.name)), run=run)
+
+
+def suspend(ask: Ask, session: Session) -> Answer:
+    """`suspend`: nothing runs until it is resumed."""
+    run, _ = find(ask, session)
+    done = run.suspend()
+    return Answer(f"{run.name}: {done!r}. {ask.door} resume {run.name} lets it go on.", run=run)
+
+
+def resume(ask: Ask, session: Session) -> Answer:
+    """`resume`: a suspended run goes on."""
+    run, _ = find(ask, session)
+    asleep = run.state.suspended
+    run.resume()
+    return Answer(f"{run.name} {'goes on' if asleep else 'is not suspended: it goes on as before'}.", run=run)
+
+
+def scale(ask: Ask, session: Session) -> Answer:
+    """`scale`: so many indexes at the same time from now on."""
+    if ask.index is None:
+        said = " ".join(filter(None, (ask.parser.prog, ask.name)))
+        raise UsageError(f"{said}: a number is missing", fix=f"{said} 8")
+    run, _ = find(ask, session)
+    before = run.state.parallelism
+    run.scale(ask.index)
+    return Answer(f"{run.name}: {ask.index:,} at a time from now on (it was {before:,}).", run=run)
 
 
 def stop(ask: Ask, session: Session) -> Answer:
@@ -246,8 +271,11 @@ DO: dict[str, Callable[[Ask, Session], Answer]] = {
     "logs": logs,
     "report": report,
     "result": result,
+    "resume": resume,
+    "scale": scale,
     "status": status,
     "stop": stop,
+    "suspend": suspend,
     "use": use,
     "watch": watch,
     "yaml": yaml,

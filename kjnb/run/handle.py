@@ -24,7 +24,7 @@ from kjnb.model.quantity import size_text
 from kjnb.model.spec import JobSpec
 from kjnb.model.state import RunState, State
 from kjnb.model.values import whole
-from kjnb.run import diagnosing, found, history, registry
+from kjnb.run import diagnosing, found, history, registry, steer
 from kjnb.run import failures as failed
 from kjnb.run import job as job_said
 from kjnb.run.follow import Follower, selector
@@ -173,6 +173,37 @@ class Run:
         __tracebackhide__ = True
         return self.task.call_locally(self.part(index), self._index(index), self.completions)
 
+    # ---- steering it
+
+    def suspend(self) -> steer.Suspended:
+        """Let nothing run until `resume`: running pods are ended, and their indexes start again from zero.
+
+        Returns how many those are. Raises UsageError when the run is over, has no Job any more, or is Kueue's.
+        """
+        going = self._steered("suspend")
+        history.save_logs(self.stage, self.cluster, self.facts)
+        running = self.state.counts[State.RUNNING]
+        awake = [job for job in going if not job["spec"].get("suspend")]
+        self._patch(awake, [{"suspend": True}] * len(awake))
+        return steer.Suspended(running if awake else 0)
+
+    def resume(self) -> Run:
+        """Let a suspended run go on; one that is not suspended is left as it is. Raises as `suspend` does."""
+        asleep = [job for job in self._steered("resume") if job["spec"].get("suspend")]
+        self._patch(asleep, [{"suspend": False}] * len(asleep))
+        return self
+
+    def scale(self, parallelism: int) -> Run:
+        """Let so many indexes run at the same time from now on; those that run beyond it are ended and start again.
+
+        Raises UsageError with the bounds for what is no parallelism, and as `suspend` does.
+        """
+        wanted = steer.parallelism(parallelism, self.name)
+        going = self._steered("scale")
+        widths = steer.shares(wanted, [steer.left_of(job) for job in going])
+        self._patch(going, [{"parallelism": width} for width in widths])
+        return self
+
     # ---- ending it
 
     def stop(self) -> Run:
@@ -261,6 +292,16 @@ class Run:
     def _needs_cluster(self, verb: str) -> None:
         if self.cluster is None:
             raise UsageError(f"{self.name} has no Job any more to {verb}", fix=f"what is left of it: {self.stage.root}")
+
+    def _steered(self, verb: str) -> list[dict[str, Any]]:
+        """The Jobs that a verb is for; a sentence if there is none."""
+        self._needs_cluster(verb)
+        return steer.going(self.name, self._jobs(), verb, self.state.outcome)
+
+    def _patch(self, jobs: list[dict[str, Any]], specs: list[dict[str, Any]]) -> None:
+        assert self.cluster is not None
+        for job, spec in zip(jobs, specs, strict=True):
+            steer.patch(self.cluster, self.name, job, spec)
 
     def _wait_for_results(self, timeout: float | None, partial: bool) -> None:
         if partial:

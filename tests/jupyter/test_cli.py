@@ -108,6 +108,15 @@ def test_without_a_cluster(tmp_path, words, code, says):
         (["stop"], 2, ["does not guess"]),
         (["delete"], 2, ["does not guess"]),
         (["watch", "totals"], 1, ["failed"]),
+        (
+            ["scale", "totals", "8"],
+            2,
+            ["totals is over (it failed)", "nothing to scale", "kjnb retry totals"],
+        ),
+        (["scale", "totals"], 2, ["a number is missing", "kjnb scale totals 8"]),
+        (["scale", "totals", "0"], 2, ["1 to 100,000", "kjnb suspend totals"]),
+        (["suspend", "totals"], 2, ["is over"]),
+        (["suspend"], 2, ["does not guess"]),
     ],
 )
 def test_verbs(home, words, code, says):
@@ -157,6 +166,10 @@ def test_ctrl_c_in_watch_only_looks_away(home, tmp_path):
     _, said = watching.communicate(timeout=30)
     assert watching.returncode == 130
     assert "slowly goes on" in said
+    assert "1 at a time from now on (it was 2)" in command(home, "scale", "slowly", "1").stdout
+    assert "again from zero. kjnb resume slowly" in command(home, "suspend", "slowly").stdout
+    assert "suspended" in command(home, "status", "slowly").stdout
+    assert "slowly goes on" in command(home, "resume", "slowly").stdout
     assert "slowly" in command(home, "stop", "slowly").stdout
     eventually(lambda: "stopped" in command(home, "status", "slowly").stdout, within=40, every=0.5)
     assert "Deleted slowly" in command(home, "delete", "slowly", "--results").stdout

@@ -29,7 +29,8 @@ def complete():
     [
         ("%kjob sta", ["status"]),
         ("%kjob st", ["status", "stop"]),
-        ("value = %kjob res", ["result"]),
+        ("value = %kjob res", ["result", "resume"]),
+        ("%kjob sc", ["scale"]),
         ("%kjob status f", ["flights-1a2b3c"]),
         ("%kjob logs sweep-4d5e6f --at", ["--attempt"]),
         ("%kjob use lo", ["local"]),

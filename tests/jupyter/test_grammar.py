@@ -82,6 +82,8 @@ def test_every_field_of_the_spec_is_a_flag():
         ("logs 17 flights-1a2b3c", "flights-1a2b3c", 17),
         ("logs flights-1a2b3c --index 17", "flights-1a2b3c", 17),
         ("status 1a2b3c", "1a2b3c", None),
+        ("scale 8", None, 8),
+        ("scale flights-1a2b3c 8", "flights-1a2b3c", 8),
     ],
 )
 def test_a_bare_whole_number_is_an_index(words, name, index):
@@ -99,6 +101,9 @@ def test_a_bare_whole_number_is_an_index(words, name, index):
         ("status a b", "one name"),
         ("logs 1 2", "one index"),
         ("logs 1 --index 2", "one index"),
+        ("scale 1 2", "one number"),
+        ("scale 8 --index 2", "no flag '--index'"),
+        ("suspend 8", "8 is an index"),
         ("delete --result", "did you mean '--results'?"),
         ("logs --attempt x", "'x' is not a whole number"),
         ("result --timeout soon", "'soon' is not a number"),

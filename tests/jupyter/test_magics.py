@@ -168,9 +168,29 @@ def test_stop_does_not_guess_after_a_restart(shell):
     shell.run_cell_magic("kjob", "flights --partitions 2 --wait --cpu 100m", "len(part) + 0")
     SESSION.last_run = None
     assert "does not guess" in refused_line(shell, "stop")
+    assert "does not guess" in refused_line(shell, "suspend")
     assert "does not guess" in refused_line(shell, "delete")
     shell.run_line_magic("kjob", "status")
     assert "does not guess" in refused_line(shell, "stop")  # what status showed was a guess, too
+
+
+def test_a_run_is_steered(shell, capsys, tmp_path):
+    gate = tmp_path / "gate"
+    body = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)\nlen(part)"
+    shell.run_cell_magic(
+        "kjob", "flights --partitions 4 --parallelism 1 --cpu 100m --memory 128Mi --name steered", body
+    )
+    capsys.readouterr()
+    shell.run_line_magic("kjob", "scale 2")
+    assert "steered: 2 at a time from now on (it was 1)." in capsys.readouterr().out
+    shell.run_line_magic("kjob", "suspend")
+    assert "%kjob resume steered lets it go on" in capsys.readouterr().out
+    eventually(lambda: shell.user_ns["_kjob"].state.suspended)
+    gate.touch()
+    shell.run_line_magic("kjob", "resume steered")
+    assert "steered goes on." in capsys.readouterr().out
+    assert list(shell.user_ns["_kjob"].result(timeout=60)) == [2, 2, 2, 2]
+    assert "is over (it succeeded)" in refused_line(shell, "scale 3")
 
 
 def test_delete_then_attach_from_the_stage(shell, capsys):
