@@ -114,6 +114,11 @@ def _result_options(parser: Parser) -> None:
     parser.add_argument("--trust", action="store_true", help="unpickle results of a run that is not yours")
 
 
+def _retry_options(parser: Parser) -> None:
+    parser.add_argument("--indexes", metavar="LIST", help="these only: 3,5-9 (default: all without a result)")
+    options.add_arguments(parser)
+
+
 def _report_options(parser: Parser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the page (default: NAME.html); its notebook stands beside it"
@@ -139,6 +144,7 @@ VERBS: dict[str, Verb] = {
         Verb("report", "a notebook and an HTML page of a run, from its stage alone", options=_report_options),
         Verb("result", "wait for the run and show its result", options=_result_options),
         Verb("resume", "let a suspended run go on"),
+        Verb("retry", "run again what has no result, perhaps with other settings", "index", _retry_options),
         Verb("scale", "let so many indexes run at the same time from now on", "number"),
         Verb("status", "where a run stands"),
         Verb("stop", "end a run now; what is done stays"),
@@ -213,6 +219,21 @@ def _name(verb: Verb, words: list[str], index: int | None, prog: str) -> tuple[s
     if len(numbers) + (index is not None) > 1:
         raise UsageError(f"{prog}: one {verb.takes}, not several", fix=f"{prog} {' '.join([*names, numbers[0]])}")
     return (names[0] if names else None), (int(numbers[0]) if numbers else index)
+
+
+def read_indexes(text: str) -> list[int]:
+    """ "3,5-9" as the indexes it names; UsageError for what is no such list."""
+    found: list[int] = []
+    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", piece)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last or last - first > MOST_INDEXES:
+            raise UsageError(f"--indexes: {piece!r} is no index and no range of them", fix="--indexes 3,5-9")
+        found += range(first, last + 1)
+    return found
+
+
+MOST_INDEXES = 1_000_000
 
 
 def verbs_help(prog: str) -> str:

@@ -31,6 +31,7 @@ CALLS = (  # what Python says, and what is typed instead; {0} is the door, {1} t
     (r"run\.failures", "{0} failures {1}"),
     (r"run\.scale\((\d+)\)", r"{0} scale {1} \1"),
     (r"run\.retry\(\)", "{0} retry {1}"),
+    (r"run\.retry\(\[([\d,]+)\]\)", r"{0} retry {1} --indexes \1"),
     (r"run\.retry\(((?:[^()']|'[^']*')+)\)", r"{0} retry {1} \1"),
     (rf"kjnb\.use\(CONTEXT, (namespace|stage)={QUOTED}\)", r"{0} use CONTEXT --\1 \2"),
     (r"run\.(diagnose|suspend|resume|stop|result)\(\)", r"{0} \1 {1}"),

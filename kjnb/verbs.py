@@ -19,10 +19,11 @@ import pandas as pd
 from kjnb import phrases
 from kjnb.connect import Session, owner
 from kjnb.errors import RunNotFound, UsageError
-from kjnb.grammar import Ask
+from kjnb.grammar import Ask, read_indexes
+from kjnb.model import options
 from kjnb.run import registry
 from kjnb.run.failures import Alike, by_group
-from kjnb.run.handle import Run, attach, runs
+from kjnb.run.handle import Run, attach, retried, runs
 from kjnb.view.labels import named
 
 
@@ -165,6 +166,17 @@ def resume(ask: Ask, session: Session) -> Answer:
     return Answer(f"{run.name} {'goes on' if asleep else 'is not suspended: it goes on as before'}.", run=run)
 
 
+def retry(ask: Ask, session: Session) -> Answer:
+    """`retry`: what has no result runs again."""
+    said = ask.options
+    named = None if said.indexes is None else read_indexes(said.indexes)
+    indexes = named if ask.index is None else [*(named or []), ask.index]
+    changes = options.spec_fields(said)
+    run, _ = find(ask, session)
+    told = retried(run, indexes, changes)
+    return Answer(f"{told[0].upper()}{told[1:]}.", run=run)
+
+
 def scale(ask: Ask, session: Session) -> Answer:
     """`scale`: so many indexes at the same time from now on."""
     if ask.index is None:
@@ -272,6 +284,7 @@ DO: dict[str, Callable[[Ask, Session], Answer]] = {
     "report": report,
     "result": result,
     "resume": resume,
+    "retry": retry,
     "scale": scale,
     "status": status,
     "stop": stop,

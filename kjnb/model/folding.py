@@ -51,14 +51,6 @@ class Draft:
         """The state with all that was taken in; what follows from it is not yet settled."""
         return replace(self.state, **self.copies, seen=self.seen, shelf=self.shelf.done(), firsts=self.firsts)
 
-    def index_of(self, job: str, index: int) -> int:
-        """The run's index of a Job's completion index; -1 if the run has none such."""
-        indexes = self.state.jobs[job]
-        size = self.state.completions if indexes is None else len(indexes)
-        if not 0 <= index < size:
-            return -1
-        return index if indexes is None else indexes[index]
-
     def attempts(self, index: int) -> tuple[Attempt, ...]:
         """The attempts at an index as the draft has them."""
         found = self.shelf.at(index)
@@ -66,7 +58,7 @@ class Draft:
 
     def pod(self, fact: PodSeen) -> None:
         """A pod is one attempt: join it with what is known of the same uid."""
-        index = self.index_of(fact.job, fact.index) if fact.job in self.numbers else -1
+        index = self.state.index_of(fact.job, fact.index)
         if index < 0:
             return
         key = key_of(fact.uid)
@@ -127,8 +119,9 @@ class Draft:
         self.array("packed")[index] = (*row, one.created, one.started, one.finished, start, end)
 
     def summarise(self, index: int, attempts: tuple[Attempt, ...]) -> None:
-        """What an index shows of its attempts: those of the first that succeeded, else of the latest."""
-        ordered = sorted_attempts(attempts)
+        """What an index shows of its attempts in its latest Job: the first that succeeded, else the latest."""
+        job = max(one.job for one in attempts)
+        ordered = sorted_attempts(one for one in attempts if one.job in (job, -1))
         shown = next((one for one in ordered if one.settled == Phase.SUCCEEDED), ordered[-1])
         told = shown.account
         self.array("tries")[index] = len(attempts)

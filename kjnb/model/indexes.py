@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +39,33 @@ def ranges(indexes: npt.ArrayLike) -> list[tuple[int, int]]:
     firsts = values[np.concatenate(([0], cuts + 1))]
     lasts = values[np.concatenate((cuts, [len(values) - 1]))]
     return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def interval_text(indexes: npt.ArrayLike) -> str:
+    """Indexes as the API writes them: "0-15,20"; `parse_intervals` reads it."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges(indexes))
+
+
+Maps = dict[str, tuple[int, ...] | None]
+
+
+def index_maps(jobs: Iterable[Mapping[str, Any]], completions: int) -> Maps:
+    """The run's index of each Job's completion indexes, from what run.json says of it; None where both are one."""
+    told = {str(job["name"]): job.get("indexes") for job in jobs}
+    return {
+        name: None if text is None else tuple(np.flatnonzero(parse_intervals(text, completions)).tolist())
+        for name, text in told.items()
+    }
+
+
+def run_index(maps: Mapping[str, tuple[int, ...] | None], completions: int, job: str, index: int) -> int:
+    """The run's index of a Job's completion index; -1 if the run has none such."""
+    if job not in maps:
+        return -1
+    known = maps[job]
+    if not 0 <= index < (completions if known is None else len(known)):
+        return -1
+    return index if known is None else known[index]
 
 
 def index_text(indexes: npt.ArrayLike, most: int = 6) -> str:

@@ -68,9 +68,20 @@ def read_template(text: str) -> dict[str, Any]:
 
 
 def manifest(
-    spec: JobSpec, *, name: str, run: str, launch: str, owner: str, completions: int, stage: str, site: Site
+    spec: JobSpec,
+    *,
+    name: str,
+    run: str,
+    launch: str,
+    owner: str,
+    completions: int,
+    stage: str,
+    site: Site,
 ) -> dict[str, Any]:
-    """The Job of a run, suspended until everything it needs is there. UsageError if no image is known."""
+    """A Job of a run, suspended until everything it needs is there. UsageError if no image is known.
+
+    A Job whose name is not the run's is a retry: its pods find their indexes in the stage, in its map.
+    """
     check_size(spec, completions)
     labels = {RUN_LABEL: run, LAUNCH_LABEL: launch, OWNER_LABEL: label_value(owner)}
     template = {"metadata": {"labels": labels}, "spec": pod_spec(spec, stage, site)}
@@ -83,13 +94,14 @@ def manifest(
             "labels": labels,
             "annotations": {LAUNCH_LABEL: launch, STAGE_ANNOTATION: stage},
         },
-        "spec": job_spec(spec, completions) | {"template": with_env(patched, spec)},
+        "spec": job_spec(spec, completions) | {"template": with_env(patched, spec, "" if name == run else name)},
     }
 
 
-def with_env(template: dict[str, Any], spec: JobSpec) -> dict[str, Any]:
-    """The template with the user's variables, which outrank the site's."""
-    env = [{"name": name, "value": value.replace("$(", "$$(")} for name, value in spec.env]
+def with_env(template: dict[str, Any], spec: JobSpec, retry: str = "") -> dict[str, Any]:
+    """The template with the user's variables, which outrank the site's, and with what a retry's worker must know."""
+    ours = {"KJNB_RETRY": retry, "KJNB_RETRY_ON": ",".join(spec.retry_on)} if retry else {}
+    env = [{"name": name, "value": value.replace("$(", "$$(")} for name, value in (*spec.env, *ours.items())]
     return strategic_merge(template, {"spec": {"containers": [{"name": CONTAINER, "env": env}]}}) if env else template
 
 

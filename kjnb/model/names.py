@@ -9,13 +9,23 @@ from kjnb.errors import UsageError
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LABEL_LENGTH = 63
-RETRY_SUFFIX = "-r99"
+MOST_RETRIES = 99
+RETRY_SUFFIX = f"-r{MOST_RETRIES}"
 DIGITS_OF_FINGERPRINT = 6
 
 
 def room(completions: int) -> int:
     """How long a run's name may be, so that `<name>-r99-<largest index>` is still a DNS label."""
     return LABEL_LENGTH - len(RETRY_SUFFIX) - len(f"-{max(0, completions - 1)}")
+
+
+def retry_name(run: str, number: int) -> str:
+    """The name of a run's further Job, counted from 1; UsageError beyond what its name has room for."""
+    if number > MOST_RETRIES:
+        raise UsageError(
+            f"{run} was retried {MOST_RETRIES} times already", fix="launch it again with fresh=True (--fresh)"
+        )
+    return f"{run}-r{number}"
 
 
 def run_name(base: str, fingerprint: str, completions: int) -> str:

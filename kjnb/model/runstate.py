@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kjnb.model.attempts import Attempt, Phase, Shelf, State
 from kjnb.model.facts import AttemptSeen, JobSeen
 from kjnb.model.failures import Failure, Group, failures_of, groups_of
-from kjnb.model.indexes import parse_intervals
+from kjnb.model.indexes import parse_intervals, run_index
 
 Flags = npt.NDArray[np.bool_]
 TERMINAL = ("Complete", "Failed")
@@ -113,6 +113,18 @@ class RunState:
             firsts={},
             launched=launched,
         )
+
+    def index_of(self, job: str, index: int) -> int:
+        """The run's index of a Job's completion index; -1 if the run has none such."""
+        return run_index(self.jobs, self.completions, job, index)
+
+    def retried(self, index_maps: Mapping[str, tuple[int, ...] | None]) -> RunState:
+        """The same run with further Jobs: what their indexes had of results is to be told anew."""
+        committed, lost = self.committed.copy(), self.lost.copy()
+        for name in index_maps.keys() - self.jobs.keys():
+            where = np.asarray(index_maps[name], dtype=np.int64)
+            committed[where] = lost[where] = False
+        return settle(replace(self, jobs=dict(index_maps), committed=committed, lost=lost))
 
     @cached_property
     def counts(self) -> dict[State, int]:
@@ -210,7 +222,8 @@ def settle(state: RunState) -> RunState:
     succeeded = bool((states == State.SUCCEEDED).all())
     known = [state.seen[name] for name in state.jobs if name in state.seen]
     over = succeeded or (bool(known) and len(known) == len(state.jobs) and all(map(job_over, known)))
-    reason, message = telling_condition(known[-1]) if known else ("", "")
+    reason, message = telling_condition(telling(known)) if known else ("", "")
+    going = [fact for fact in known if not job_over(fact)]
     return replace(
         state,
         states=states,
@@ -218,7 +231,7 @@ def settle(state: RunState) -> RunState:
         refused=refused,
         over=over,
         outcome=outcome_of(known, succeeded=succeeded) if over else "",
-        suspended=bool(known) and not over and known[-1].suspended,
+        suspended=not over and bool(going) and all(fact.suspended for fact in going),
         reason=reason,
         message=message,
     )
@@ -231,6 +244,12 @@ def outcome_of(known: list[JobSeen], *, succeeded: bool) -> str:
     return "failed" if ended_itself(known[-1]) else "stopped"
 
 
+def telling(known: list[JobSeen]) -> JobSeen:
+    """The Job that says most about how a run stands: its last one that is not complete, else the last."""
+    is_open = [one for one in known if not any(c[0] == "Complete" and c[1] == "True" for c in one.conditions)]
+    return (is_open or known)[-1]
+
+
 def telling_condition(fact: JobSeen) -> tuple[str, str]:
     """Reason and message of the condition that says most about a Job."""
     held = {kind: (reason, message) for kind, status, reason, message in fact.conditions if status == "True"}
@@ -238,14 +257,14 @@ def telling_condition(fact: JobSeen) -> tuple[str, str]:
 
 
 def told_by_jobs(state: RunState) -> tuple[Flags, Flags]:
-    """Which indexes the Jobs say are completed, and which the latest Job of each index says have failed."""
+    """Which indexes are completed and which have failed, as the latest Job of each says."""
     done = np.zeros(state.completions, dtype=np.bool_)
     refused = np.zeros(state.completions, dtype=np.bool_)
     for name, indexes in state.jobs.items():
         where = slice(None) if indexes is None else np.asarray(indexes, dtype=np.int64)
         size = state.completions if indexes is None else len(indexes)
         fact = state.seen.get(name)
-        done[where] |= parse_intervals(fact.completed if fact else "", size)
+        done[where] = parse_intervals(fact.completed if fact else "", size)
         refused[where] = parse_intervals(fact.failed if fact else "", size)
     return done, refused
 
@@ -263,7 +282,7 @@ def states_of(state: RunState, done: Flags, refused: Flags) -> npt.NDArray[np.ui
     states[over] = State.QUEUED
     states[over & (phases == Phase.FAILED)] = State.FAILED
     states[refused] = State.FAILED
-    states[(state.phases == Phase.SUCCEEDED) | done | state.committed] = State.SUCCEEDED
+    states[(phases == Phase.SUCCEEDED) | done | state.committed] = State.SUCCEEDED
     states[state.lost & ~state.committed & (states == State.SUCCEEDED)] = State.LOST
     return states
 

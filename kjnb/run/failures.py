@@ -7,7 +7,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from kjnb.model.manifest import DEFAULT_MEMORY
+from kjnb.model.quantity import memory_quantity, parse_quantity
+from kjnb.model.spec import JobSpec
 from kjnb.view.labels import named
+from kjnb.worker.attempt import FATAL
 
 COLUMNS = ["index", "attempts", "reason", "exit_code", "error", "group", "log_tail", "traceback"]
 TAIL_LINES = 20
@@ -58,21 +62,32 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def advice(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Say what can be done about the first of these failures: `debug` would end the kernel as it ended the pod."""
+def advice(rows: Sequence[Mapping[str, Any]], spec: JobSpec) -> str:
+    """Say what can be done about the first of these failures, with the line that retries; `spec` is what it had.
+
+    `debug` would end the kernel as it ended the pod, and an error that comes again is mended before it is tried again.
+    """
     first = rows[0] if rows else {}
     index, reason = first.get("index", 0), first.get("reason", "")
+    looks = f"run.debug({index}) runs index {index} here"
+    if not first.get("traceback") or str(first.get("error", "")).startswith("SystemExit"):
+        looks = f"run.logs({index}) is what it printed"
     if reason == "OOMKilled":
-        step = "launch it with more memory, or with more and smaller partitions"
-    elif reason == "DeadlineExceeded":
-        step = "launch it with a longer timeout, or with more and smaller partitions"
-    elif first.get("traceback") and not str(first.get("error", "")).startswith("SystemExit"):
-        step = f"run.debug({index}) runs index {index} here; mend it and launch it again"
-    elif first.get("attempts"):
-        step = f"run.logs({index}) is what it printed; mend it and launch it again"
+        step = f"run.retry(memory={doubled(spec.memory)!r}) runs it with more memory; or make more, smaller partitions"
+    elif reason == "DeadlineExceeded" and spec.timeout:
+        step = f"run.retry(timeout={2 * spec.timeout}) gives it more time; or make more, smaller partitions"
+    elif not first.get("attempts"):
+        step = "run.retry() runs what is missing"
+    elif first.get("exit_code") == FATAL:
+        step = f"{looks}; mend it and launch it again, for run.retry() would run it as it is"
     else:
-        step = "launch it again with fresh=True (--fresh)"
+        step = f"run.retry() runs what failed again, {looks}"
     return f"{step}, or take what there is: run.result(partial=True)"
+
+
+def doubled(memory: str | None) -> str:
+    """Twice this much memory, as it is written in a spec."""
+    return memory_quantity(2 * float(parse_quantity(memory or DEFAULT_MEMORY)))
 
 
 def _said(reason: str, code: int | None, pod: Mapping[str, Any] | None, otherwise: str) -> str:

@@ -16,9 +16,10 @@ from kjnb.cluster import decode
 from kjnb.cluster.client import Cluster
 from kjnb.cluster.feed import Feed
 from kjnb.errors import ClusterError, StageError
-from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, PodSeen, Relisted, ResultLost, attempt_seen
+from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, JobSeen, PodSeen, Relisted, ResultLost, attempt_seen
 from kjnb.model.manifest import LAUNCH_LABEL, RUN_LABEL
 from kjnb.model.state import RunState, State, reduce
+from kjnb.run import job as job_said
 from kjnb.run import recorder
 from kjnb.stage.folder import Stage
 
@@ -99,33 +100,65 @@ class Follower:
         if record:
             record.close()
 
-    def again(self) -> None:
-        """Read the stage once more: something was done to the run from here."""
-        self._facts = self.stage.facts()
+    def again(self, cluster: Cluster | None = None) -> None:
+        """Read the stage once more: something was done to the run from here, perhaps in a cluster not asked so far.
+
+        A run that was over is followed again if it has a further Job.
+        """
         with self._changed:
-            if self._state is not None:
-                self._reduce(stage_facts(self.stage))
+            self._facts = self.stage.facts()
+            if cluster is not None:
+                self.cluster, self._gone = cluster, False
+            if self._state is None:
+                return
+            self._retried()
+            self._reduce(stage_facts(self.stage))
+            if self._settled and self.cluster and not self._state.over:
+                self._settled = False
+                self._listen()
+
+    def _retried(self) -> bool:
+        """Take up further Jobs of the run; False if there are none."""
+        assert self._state is not None
+        maps = job_said.maps(self._facts)
+        if maps == self._state.jobs:
+            return False
+        self._state = self._state.retried(maps)
+        return True
 
     def _begin(self) -> None:
         """Start from what the stage knows; then, unless that is the end, hear what the cluster says."""
-        names = {job["name"]: job.get("indexes") for job in self._facts["jobs"]}
-        maps = {name: None if given is None else tuple(given) for name, given in names.items()}
         completions, launched = int(self._facts["plan"]["completions"]), self._facts.get("created")
-        self._state = RunState.new(self._facts["name"], completions, maps, launched)
+        self._state = RunState.new(self._facts["name"], completions, job_said.maps(self._facts), launched)
         self._reduce(stage_facts(self.stage))
         if self._gone or self._facts.get("deleted"):
             self._reduce([Relisted("jobs", None, frozenset()), Relisted("pods", None, frozenset())])
         if self.cluster is None or self._state.over:
+            self._reduce(self._lost() if self._state.over else ())
             self._settled = True
             return
-        self._recorder = recorder.Recorder(self.stage, self.cluster)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hear what the cluster says from now on; waits a little for what it says first."""
+        assert self.cluster is not None
+        self._listed.clear()
+        self._recorder = self._records()
         self._feed = Feed(self.cluster, selector(self._facts), self._take).start()
         limit = time.monotonic() + FIRST_LOOK_SECONDS
         while self._listed != {"jobs", "pods"} and time.monotonic() < limit and not self._feed.trouble:
             self._changed.wait(0.2)
 
+    def _records(self) -> recorder.Recorder:
+        assert self.cluster is not None
+        return recorder.Recorder(self.stage, self.cluster, self._index_of)
+
+    def _index_of(self, pod: PodSeen) -> int:
+        return -1 if self._state is None else self._state.index_of(pod.job, pod.index)
+
     def _take(self, batch: list[Fact]) -> None:
         """Reduce a batch, with the workers' own accounts of the attempts that failed in it."""
+        self._notice(batch)
         accounts = list(self._accounts(batch))
         with self._changed:
             self._listed.update(f.kind for f in batch if isinstance(f, Relisted))
@@ -136,16 +169,29 @@ class Follower:
         if over:
             self._settle()
 
+    def _notice(self, batch: list[Fact]) -> None:
+        """Read the stage once more when a Job turns up that is not known here: somebody else retried the run."""
+        jobs = {fact.name for fact in batch if isinstance(fact, JobSeen)}
+        jobs |= {fact.job for fact in batch if isinstance(fact, PodSeen)}
+        with self._changed, contextlib.suppress(StageError):
+            if self._state is not None and jobs - self._state.jobs.keys():
+                self._facts = self.stage.facts()
+                if self._retried():
+                    self._reduce(CommitSeen(index) for index in self.stage.committed())
+
     def _accounts(self, batch: list[Fact]) -> Iterable[AttemptSeen]:
         for fact in batch:
             if isinstance(fact, PodSeen) and fact.phase == "Failed" and fact.uid not in self._read:
-                account = self.stage.attempt(fact.index, fact.uid)
+                account = self.stage.attempt(self._index_of(fact), fact.uid)
                 if account:
                     self._read.add(fact.uid)
                     yield attempt_seen(account)
 
     def _settle(self) -> None:
-        """After the end: look at all pods once more, then at the stage; then there is nothing left to follow."""
+        """After the end: look at all pods once more, then at the stage; then there is nothing left to follow.
+
+        Unless the run was retried meanwhile: then it goes on.
+        """
         last: list[Fact] = []
         if self.cluster:
             try:
@@ -159,10 +205,13 @@ class Follower:
         with self._changed:
             self._reduce([*last, *stage_facts(self.stage, records=False)])
             self._reduce(self._lost())
-            self._settled = True
+            assert self._state is not None
+            self._settled = self._state.over
             self._changed.notify_all()
-        if self._feed:
-            self._feed.close()
+            if not self._settled:
+                self._recorder = self._records()
+            elif self._feed:
+                self._feed.close()
 
     def _lost(self) -> list[Fact]:
         """Indexes that the cluster counts as done, and that have no result: somebody took it, or it was torn."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from kjnb.cluster.client import Cluster
 from kjnb.connect import SESSION, owner
-from kjnb.errors import ClusterError, NotFound, RunNotFound, StageError, UsageError
+from kjnb.errors import ClusterError, RunNotFound, StageError, UsageError
 from kjnb.model.manifest import OWNER_LABEL, RUN_LABEL, STAGE_ANNOTATION, Site
 from kjnb.run import job as job_said
 from kjnb.run import registry, unfinished
@@ -75,14 +75,13 @@ def _in_context(full: str, context: str, namespace: str, name: str) -> Place:
 
 
 def _in_cluster(name: str, cluster: Cluster) -> Place | None:
-    """Find the run's Job; a launch that was cut off is finished here, or removed."""
-    with contextlib.suppress(NotFound):
-        job = cluster.get("jobs", name)
-        if ((job["metadata"].get("labels")) or {}).get(RUN_LABEL) != name:
-            return None
+    """Find the run's Jobs; a launch or a retry that was cut off is finished here, or removed."""
+    jobs = cluster.list("jobs", f"{RUN_LABEL}={name}")["items"]
+    if jobs:
+        job = next((job for job in jobs if job["metadata"]["name"] == name), jobs[-1])
         stage = Stage.at(job_said.annotation(job, STAGE_ANNOTATION))
-        if job_said.is_unfinished(job):
-            _settle(name, cluster, job, stage)
+        for one in filter(job_said.is_unfinished, jobs):
+            _settle(name, cluster, one, stage)
         if not stage.exists():
             raise RunNotFound(
                 f"{name} has a Job in {cluster.context}/{cluster.namespace}, and its stage {stage.url} cannot be seen",
@@ -93,9 +92,10 @@ def _in_cluster(name: str, cluster: Cluster) -> Place | None:
 
 
 def _settle(name: str, cluster: Cluster, job: Json, stage: Stage) -> None:
+    """Finish or remove what was cut off; of a run whose first Job is removed there is nothing left to find."""
     with unfinished.taken_over(cluster, job) as mine:
         settled = mine is None or unfinished.settle(cluster, mine, stage)
-    if not settled:
+    if not settled and job["metadata"]["name"] == name:
         raise RunNotFound(
             f"the launch of {name} was cut off before its task was stored; its Job is removed", fix="launch it again"
         )
@@ -137,6 +137,15 @@ def _nowhere(name: str) -> Place:
     )
 
 
+def home_of(facts: Json) -> Cluster:
+    """The cluster and namespace where a run was launched, which may have no Job of it any more."""
+    context, namespace = str(facts.get("context", "")), str(facts.get("namespace", ""))
+    here = SESSION.connect()
+    if (here.context, here.namespace) == (context, namespace):
+        return here
+    return SESSION.connect(context).in_namespace(namespace)
+
+
 def stage_root(cluster: Cluster) -> str:
     """The folder of all stages of a cluster; empty if it does not say."""
     with contextlib.suppress(ClusterError):
@@ -148,9 +157,9 @@ def rows(cluster: Cluster, *, all: bool) -> Iterator[Json]:
     """One row a run: those with a Job in the cluster, then those in the registry that have none there."""
     seen: set[str] = set()
     selector = RUN_LABEL if all else f"{RUN_LABEL},{OWNER_LABEL}={owner()}"
-    for job in cluster.list("jobs", selector)["items"]:
-        seen.add(job_said.annotation(job, STAGE_ANNOTATION))
-        yield _job_row(job, cluster)
+    for stage, jobs in _by_stage(cluster.list("jobs", selector)["items"]).items():
+        seen.add(stage)
+        yield _job_row(stage, jobs, cluster)
     for entry in registry.entries():
         if entry.stage not in seen and (all or entry.owner == owner()):
             row = _stage_row(entry)
@@ -159,23 +168,36 @@ def rows(cluster: Cluster, *, all: bool) -> Iterator[Json]:
             seen.add(entry.stage)
 
 
-def _job_row(job: Json, cluster: Cluster) -> Json:
-    meta, status, spec = job["metadata"], job.get("status", {}), job["spec"]
-    kinds = {c["type"] for c in status.get("conditions") or [] if c["status"] == "True"}
-    stopped = ""
+def _by_stage(jobs: list[Json]) -> dict[str, list[Json]]:
+    """The Jobs of each run together, the oldest first."""
+    found: dict[str, list[Json]] = {}
+    for job in sorted(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"])):
+        found.setdefault(job_said.annotation(job, STAGE_ANNOTATION), []).append(job)
+    return found
+
+
+def _job_row(root: str, jobs: list[Json], cluster: Cluster) -> Json:
+    """One run by its Jobs, and by its stage: a retry has but some of the indexes, and Jobs may be gone."""
+    stage, meta, stopped = Stage.at(root), jobs[0]["metadata"], False
+    done = int((jobs[0].get("status") or {}).get("succeeded") or 0)
+    completions = int(jobs[0]["spec"].get("completions") or 0)
     with contextlib.suppress(StageError, OSError):
-        stopped = "stopped" if Stage.at(job_said.annotation(job, STAGE_ANNOTATION)).facts().get("stopped") else ""
-    state = "succeeded" if "Complete" in kinds else (stopped or "failed") if "Failed" in kinds else "running"
+        facts = stage.facts()
+        completions, stopped = int(facts["plan"]["completions"]), bool(facts.get("stopped"))
+        done = done if len(facts["jobs"]) == 1 else len(stage.committed())
+    going = [job for job in jobs if not job_said.is_over(job)]
+    over = "succeeded" if done >= completions else "stopped" if stopped else "failed"
+    awake = "suspended" if all(job["spec"].get("suspend") for job in going) else "running"
     return {
         "name": meta["labels"][RUN_LABEL],
-        "state": "suspended" if state == "running" and spec.get("suspend") else state,
-        "done": int(status.get("succeeded") or 0),
-        "indexes": int(spec.get("completions") or 0),
+        "state": awake if going else over,
+        "done": done,
+        "indexes": completions,
         "launched": meta["creationTimestamp"],
         "owner": meta["labels"].get(OWNER_LABEL, ""),
         "context": cluster.context,
         "namespace": cluster.namespace,
-        "stage": job_said.annotation(job, STAGE_ANNOTATION),
+        "stage": root,
     }
 
 

@@ -10,7 +10,7 @@ import math
 import numbers
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from kjnb.model.quantity import size_text
 from kjnb.model.spec import JobSpec
 from kjnb.model.state import RunState, State
 from kjnb.model.values import whole
-from kjnb.run import diagnosing, found, history, registry, steer
+from kjnb.run import diagnosing, found, history, registry, retry, steer
 from kjnb.run import failures as failed
 from kjnb.run import job as job_said
 from kjnb.run.follow import Follower, selector
@@ -34,6 +34,7 @@ from kjnb.task.task import Task
 LOOK_SECONDS = 5.0
 REFUSED_SECONDS = 30.0
 WHY_SECONDS = 1.0
+STOPPED_SECONDS = 60.0
 HOW = {"failed": "failed", "stopped": "was stopped", "succeeded": "is over"}
 LISTED = ["name", "state", "done", "indexes", "launched", "owner", "context", "namespace", "stage"]
 
@@ -52,7 +53,7 @@ class Deleted(NamedTuple):
 
 
 class Run:
-    """A run: a frame's partitions, and the Job that processes them.
+    """A run: a frame's partitions, and the Jobs that process them.
 
     `name`, `completions` (number of indexes), `spec` (as launched), `stage`, `cluster` (None when it is read from its
     stage alone), `notes` (what the launch has to say, a line each).
@@ -204,6 +205,17 @@ class Run:
         self._patch(going, [{"parallelism": width} for width in widths])
         return self
 
+    def retry(self, indexes: Iterable[int] | int | None = None, **changes: Any) -> Run:
+        """Run again what has no result, as a further Job of this run; results, errors and counts go on from here.
+
+        While the run goes on these are the indexes that failed for good. `indexes` names some of them; `changes` are
+        fields of JobSpec over those of the latest Job: memory="2Gi", timeout=600, parallelism=2. Prints what it does,
+        or why there is nothing to do. Raises UsageError for an index that has a result or is still being tried, and
+        for what cannot change.
+        """
+        print(retried(self, indexes, changes))  # noqa: T201
+        return self
+
     # ---- ending it
 
     def stop(self) -> Run:
@@ -340,10 +352,14 @@ class Run:
         rows = list(history.failures(self.stage, self.cluster, self.facts, self.state))
         return RunFailed(
             f"{what}\n{failed.summary(rows, self.labels)}",
-            fix=failed.advice(rows),
+            fix=failed.advice(rows, self._latest_spec()),
             indexes=tuple(missing),
             run=self.name,
         )
+
+    def _latest_spec(self) -> JobSpec:
+        """The settings of the run's latest Job."""
+        return JobSpec.checked(**(self.facts["jobs"][-1].get("spec") or self.facts["spec"]))
 
     def _jobs(self) -> list[dict[str, Any]]:
         assert self.cluster is not None
@@ -351,8 +367,7 @@ class Run:
 
     def _mark(self, **more: float) -> None:
         """Write into the stage what was done to the run."""
-        self.facts = {**self.stage.facts(), **more}
-        self.stage.save_facts(self.facts)
+        self.facts = self.stage.mark(**more)
         self.follower.again()
 
     def _entry(self) -> registry.Entry:
@@ -376,6 +391,20 @@ def attach(name: str, trust: bool = False, cluster: Cluster | None = None) -> Ru
     run = Run(place.stage, place.cluster, trust=trust, gone=place.gone)
     SESSION.last_run = run.name
     return run
+
+
+def retried(
+    run: Run, indexes: Any = None, changes: Mapping[str, Any] | None = None, cluster: Cluster | None = None
+) -> str:
+    """Retry a run, see `Run.retry`, in its cluster or where it was launched; returns what there is to say of it."""
+    run.facts = run.stage.facts()
+    cluster = run.cluster or cluster or found.home_of(run.facts)
+    if run.cluster is not None and run.facts.get("stopped"):
+        run.wait(STOPPED_SECONDS)  # what was stopped may still be ending
+    said = retry.retry(run.stage, cluster, indexes, dict(changes or {}))
+    run.cluster, run.facts = cluster, run.stage.facts()
+    run.follower.again(cluster)
+    return said
 
 
 def runs(all: bool = False, cluster: Cluster | None = None) -> pd.DataFrame:

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 from kjnb.cluster import decode
 from kjnb.cluster.client import Cluster
 from kjnb.errors import ClusterError
-from kjnb.model.facts import PodSeen
+from kjnb.model.facts import Fact, PodSeen
+from kjnb.model.indexes import run_index
 from kjnb.model.state import RunState, State
 from kjnb.run import failures as failed
+from kjnb.run import job as job_said
 from kjnb.run import recorder
 from kjnb.run.follow import selector
 from kjnb.stage.folder import Stage
@@ -33,32 +35,46 @@ class Tried(NamedTuple):
 
 
 def pods(cluster: Cluster | None, facts: Json, labels: str = "", fields: str = "") -> list[PodSeen]:
-    """The run's pods as the cluster has them now; none if there is no cluster or it does not answer.
+    """The run's pods as the cluster has them now, with the run's indexes; none if it does not answer.
 
     `labels` and `fields` select some of them, so that looking at a few costs nothing that grows with the run.
     """
-    found: list[PodSeen] = []
+    found: list[Fact] = []
     if cluster is not None:
         chosen = f"{selector(facts)},{labels}" if labels else selector(facts)
         with contextlib.suppress(ClusterError):
             for raw in cluster.pages("pods", chosen, fields):
-                found += [f for f in decode.page("pods", raw).facts if isinstance(f, PodSeen)]
-    return found
+                found += decode.page("pods", raw).facts
+    return of_the_run(found, facts, lambda _: True)
 
 
-def recorded_pods(stage: Stage, of: Callable[[int], bool]) -> list[PodSeen]:
-    """Pods as any client saw them last, of the indexes that `of` says yes to."""
-    rows = [row for row in stage.records() if row.get("fact") == "pod" and of(row.get("index", -1))]
-    return [f for f in recorder.facts(rows) if isinstance(f, PodSeen)]
+def recorded_pods(stage: Stage, facts: Json, of: Callable[[int], bool]) -> list[PodSeen]:
+    """Pods as any client saw them last, of the indexes of the run that `of` says yes to."""
+    rows = [row for row in stage.records() if row.get("fact") == "pod"]
+    return of_the_run(recorder.facts(rows), facts, of)
+
+
+def of_the_run(seen: Iterable[Fact], facts: Json, of: Callable[[int], bool]) -> list[PodSeen]:
+    """The pods among these facts, each with its index of the run in place of that of its Job."""
+    maps, size = job_said.maps(facts), int(facts["plan"]["completions"])
+    told = (f._replace(index=run_index(maps, size, f.job, f.index)) for f in seen if isinstance(f, PodSeen))
+    return [pod for pod in told if pod.index >= 0 and of(pod.index)]
+
+
+def completion_indexes(facts: Json, index: int) -> list[int]:
+    """The completion indexes that an index of the run has in its Jobs."""
+    maps = job_said.maps(facts).values()
+    return sorted({index if known is None else known.index(index) for known in maps if known is None or index in known})
 
 
 def tried(stage: Stage, cluster: Cluster | None, facts: Json, index: int) -> list[Tried]:
     """All attempts at an index, oldest first."""
     accounts = stage.attempts(lambda i: i == index)
     known = {a["attempt"]: Tried(a["attempt"], a["pod"], a["start"]) for a in accounts}
-    here = pods(cluster, facts, f"{decode.INDEX}={index}")
-    for pod in [*recorded_pods(stage, lambda i: i == index), *here]:
-        if pod.phase != "Pending":
+    places = ",".join(map(str, completion_indexes(facts, index)))
+    here = pods(cluster, facts, f"{decode.INDEX} in ({places})")
+    for pod in [*recorded_pods(stage, facts, lambda i: i == index), *here]:
+        if pod.index == index and pod.phase != "Pending":
             known[pod.uid] = Tried(pod.uid, pod.name, pod.created)
     return sorted(known.values(), key=lambda t: t.start)
 
@@ -78,7 +94,7 @@ def failures(stage: Stage, cluster: Cluster | None, facts: Json, state: RunState
     ours = ("failed", "terminated")
     accounts = _by_index(a for a in stage.attempts(lambda i: i not in done) if a["outcome"] in ours)
     here = pods(cluster, facts, fields="status.phase=Failed")
-    seen = {p.uid: p for p in [*recorded_pods(stage, lambda i: i not in done), *here]}
+    seen = {p.uid: p for p in [*recorded_pods(stage, facts, lambda i: i not in done), *here]}
     ended = _by_index(p._asdict() for p in seen.values() if p.phase == "Failed")
     for index in range(len(state.states)):
         told, lost = accounts.get(index, []), ended.get(index, [])

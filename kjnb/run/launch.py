@@ -18,20 +18,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from kjnb.cluster.client import Cluster
-from kjnb.cluster.dropped import FLOOR, dropped, since, too_old
 from kjnb.connect import SESSION, owner
-from kjnb.errors import ClusterError, Conflict, NotFound, StageError, Unreachable, UsageError
+from kjnb.errors import ClusterError, Conflict, NotFound, StageError, UsageError
 from kjnb.model import sizing
 from kjnb.model.advice import Level, advise
 from kjnb.model.fingerprint import fingerprint
-from kjnb.model.manifest import Site, manifest
+from kjnb.model.manifest import RUN_LABEL, Site, manifest
 from kjnb.model.names import check_name, run_name
 from kjnb.model.partition import Partitions, describe, partition
 from kjnb.model.quantity import cpu_quantity, memory_quantity, parse_quantity, size_text
 from kjnb.model.spec import JobSpec
 from kjnb.run import job as job_said
 from kjnb.run import names_taken, registry, unfinished
-from kjnb.run.handle import Run
+from kjnb.run.creation import compare, create
+from kjnb.run.handle import Run, retried
 from kjnb.stage import parts
 from kjnb.stage.folder import Stage
 from kjnb.task.task import Task
@@ -159,10 +159,11 @@ class Wanted:
 
 
 class Known(NamedTuple):
-    """What there is already under the name: a Job, a stage, both, or nothing."""
+    """What there is already under the name: a Job, a stage, both, or nothing; `jobs` are all that the run has."""
 
     job: Json | None
     facts: Json | None
+    jobs: tuple[Json, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -259,7 +260,10 @@ def _known(wanted: Wanted, *, ask: bool) -> Known:
     job = None
     with contextlib.suppress(NotFound):
         job = wanted.cluster.get("jobs", wanted.name)
-    return Known(job, wanted.stage.facts() if wanted.stage.exists() else None)
+    facts = wanted.stage.facts() if wanted.stage.exists() else None
+    if facts is None or len(facts["jobs"]) == 1:
+        return Known(job, facts, (job,) if job else ())
+    return Known(job, facts, tuple(wanted.cluster.list("jobs", f"{RUN_LABEL}={wanted.name}")["items"]))
 
 
 def _body(wanted: Wanted) -> Json:
@@ -284,48 +288,15 @@ def _create(wanted: Wanted) -> Run | None:
     """Create the Job, and everything of it; None if somebody else got the name meanwhile."""
     body = _body(wanted)
     with unfinished.at_work(wanted.id):
-        try:
-            job, _ = wanted.cluster.create("jobs", body)
-        except (Conflict, Unreachable) as error:
-            mine = _mine(wanted, error)
-            if mine is None:
-                return None
-            job = mine
-        except ClusterError as error:
-            older = _too_old(wanted.cluster, error)
-            if older is None:
-                raise
-            raise older from error
-        return _complete(wanted, job, body)
-
-
-def _too_old(cluster: Cluster, error: ClusterError) -> UsageError | None:
-    """The reason behind a refusal of the Job, if the cluster is below the floor."""
-    version = str(cluster.version().get("gitVersion", "")) if error.status in (400, 422) else ""
-    if not too_old(version):
-        return None
-    return UsageError(
-        f"the cluster {cluster.context} (Kubernetes {version}) refused the Job: {error.what}",
-        fix=f"kjnb needs Kubernetes {FLOOR} or newer",
-    )
-
-
-def _mine(wanted: Wanted, error: ClusterError) -> Json | None:
-    """After a 409 or a lost reply: the Job, if it is the one that this very launch created."""
-    try:
-        job = wanted.cluster.get("jobs", wanted.name)
-    except NotFound:
-        if isinstance(error, Unreachable):
-            raise error from None
-        return None
-    return job if job_said.annotation(job, job_said.LAUNCH) == wanted.id else None
+        job = create(wanted.cluster, body)
+        return None if job is None else _complete(wanted, job, body)
 
 
 def _complete(wanted: Wanted, job: Json, body: Json | None, *, note: str = "") -> Run:
     """Write the stage, resume the Job, enter the run in the registry; whatever fails before leaves nothing behind."""
     try:
         if body is not None:
-            _compare(wanted, job, body)
+            compare(wanted.cluster, job, body)
         told = wanted.stage.put(wanted.task, wanted.parts, wanted.facts(job))
     except BaseException:
         with contextlib.suppress(ClusterError, StageError, OSError):  # the next launch or attach removes it
@@ -346,17 +317,6 @@ def _enter(wanted: Wanted) -> None:
     )
 
 
-def _compare(wanted: Wanted, job: Json, body: Json) -> None:
-    """Refuse a cluster that dropped what was asked for: it would run another Job than the one launched."""
-    lost = list(dropped(body["spec"], job["spec"], "spec"))
-    if lost:
-        version = wanted.cluster.version().get("gitVersion", "this version")
-        raise UsageError(
-            f"the cluster {wanted.cluster.context} (Kubernetes {version}) does not know {', '.join(lost[:5])}",
-            fix=f"Kubernetes {since(lost[0])} has it; kjnb needs at least {FLOOR}",
-        )
-
-
 # ---- the name is taken: attach, finish, set aside, or say whose it is
 
 
@@ -366,7 +326,7 @@ def _answer(wanted: Wanted, known: Known, *, fresh: bool, replace: bool) -> Run 
     if known.job is not None and job_said.is_unfinished(known.job):
         return _finish(wanted, known.job)
     same = wanted.fingerprint == names_taken.fingerprint_of(known.job, known.facts)
-    if replace or (fresh and (same or known.job is None or job_said.is_over(known.job))):
+    if replace or (fresh and (same or all(map(job_said.is_over, known.jobs)))):
         _set_aside(wanted, known)
         return None
     if not same:
@@ -389,15 +349,15 @@ def _finish(wanted: Wanted, job: Json) -> Run | None:
 
 
 def _attach(wanted: Wanted, known: Known) -> Run:
-    """Attach to the run that is the same, and say how it stands and what would run it again."""
-    run = Run(wanted.stage, wanted.cluster if known.job is not None else None, gone=known.job is None)
+    """Attach to the run that is the same; if it is over and results are missing, retry these. Say which."""
+    run = Run(wanted.stage, wanted.cluster if known.jobs else None, gone=not known.jobs)
     done, of = len(wanted.stage.committed()), run.completions
     again = "fresh=True (--fresh) runs it again"
     if done == of:
         note = f"attached to {run.name}, which has all {of:,} results already; {again}"
-    elif known.job is None or job_said.is_over(known.job):
-        how = "is over" if known.job is not None else "has no Job any more"
-        note = f"attached to {run.name}, which {how} with {done:,} of {of:,} results: see run.failures; {again}"
+    elif all(job_said.is_over(job) or job_said.is_unfinished(job) for job in known.jobs):
+        said = retried(run, cluster=wanted.cluster)
+        note = f"attached to {run.name}, which was over with {done:,} of {of:,} results: {said}; {again}"
     else:
         note = f"attached to {run.name}, which is running: {done:,} of {of:,} done"
     run.notes.append(note)
@@ -406,11 +366,12 @@ def _attach(wanted: Wanted, known: Known) -> Run:
 
 def _set_aside(wanted: Wanted, known: Known) -> None:
     """Make the name free: the old Jobs go, with every pod that could still write; the old stage keeps its results."""
-    if known.job is not None:
-        if known.facts is not None and not job_said.is_over(known.job):
-            Run(wanted.stage, wanted.cluster).stop()
-        meta = known.job["metadata"]
+    if known.facts is not None and not all(map(job_said.is_over, known.jobs)):
+        Run(wanted.stage, wanted.cluster).stop()
+    gone = [job["metadata"] for job in known.jobs]
+    for meta in gone:
         wanted.cluster.delete("jobs", meta["name"], "Foreground", uid=meta["uid"])
+    for meta in gone:
         _wait_until_gone(wanted.cluster, meta["name"], meta["uid"])
     if wanted.stage.exists():
         wanted.stage.set_aside()

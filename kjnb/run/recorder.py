@@ -13,7 +13,7 @@ import queue
 import secrets
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from kjnb.cluster.client import Cluster
@@ -46,10 +46,13 @@ def facts(rows: Iterable[dict[str, Any]]) -> Iterator[Fact]:
 
 
 class Recorder:
-    """Writes a run's facts in segments, some seconds apart, and saves the log of each attempt that failed."""
+    """Writes a run's facts in segments, some seconds apart, and saves the log of each attempt that failed.
 
-    def __init__(self, stage: Stage, cluster: Cluster) -> None:
-        self._stage, self._cluster = stage, cluster
+    `index_of` tells a pod's index of the run, -1 if that is not known.
+    """
+
+    def __init__(self, stage: Stage, cluster: Cluster, index_of: Callable[[PodSeen], int]) -> None:
+        self._stage, self._cluster, self._index_of = stage, cluster, index_of
         self._writer = f"{socket.gethostname().split('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._segment = 0
         self._unwritten: dict[str, Fact] = {}
@@ -100,7 +103,9 @@ class Recorder:
 
     def _keep_saving(self) -> None:
         while (pod := self._failed.get()) is not None:
-            save_log(self._stage, self._cluster, pod.index, pod.uid, pod.name)
+            index = self._index_of(pod)
+            if index >= 0:
+                save_log(self._stage, self._cluster, index, pod.uid, pod.name)
 
 
 def save_log(stage: Stage, cluster: Cluster, index: int, uid: str, pod: str) -> bool:

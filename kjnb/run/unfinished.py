@@ -16,7 +16,7 @@ from datetime import datetime
 
 from kjnb.cluster.client import Cluster
 from kjnb.errors import Conflict, NotFound
-from kjnb.run.job import LAUNCH, LAUNCHED, LAUNCHER, Json, annotation, is_unfinished
+from kjnb.run.job import LAUNCH, LAUNCHED, LAUNCHER, RETRY, Json, annotation, is_unfinished, transaction
 from kjnb.stage.folder import Stage
 
 ELSEWHERE_SECONDS = 900  # a launcher on another machine has this long
@@ -54,7 +54,7 @@ def taken_over(cluster: Cluster, job: Json) -> Iterator[Json | None]:
         wait_while_under_way(cluster, job["metadata"]["name"])
         yield None
         return
-    with at_work(annotation(job, LAUNCH)) as free:
+    with at_work(transaction(job)) as free:
         yield claim(cluster, job) if free else None
 
 
@@ -77,7 +77,7 @@ def is_under_way(job: Json, now: float) -> bool:
         created = datetime.fromisoformat(job["metadata"]["creationTimestamp"]).timestamp()
         return now - created < ELSEWHERE_SECONDS
     if pid == str(os.getpid()):
-        return annotation(job, LAUNCH) in _HERE
+        return transaction(job) in _HERE
     try:
         return f"{psutil.Process(int(pid)).create_time():.2f}" == start
     except (psutil.Error, ValueError):
@@ -91,18 +91,18 @@ def resume(cluster: Cluster, job: Json) -> None:
 
 
 def remove(cluster: Cluster, job: Json, stage: Stage) -> None:
-    """Take away a Job that never ran, and what there is of its stage."""
+    """Take away a Job that never ran, and what there is of its stage; of a retry only the Job."""
     try:
         mine = not stage.exists() or stage.facts().get("launch") == annotation(job, LAUNCH)
-        if stage.root.exists() and mine and not stage.committed():
+        if mine and stage.root.exists() and not annotation(job, RETRY) and not stage.committed():
             stage.delete()
     finally:
         cluster.delete("jobs", job["metadata"]["name"], uid=job["metadata"]["uid"])
 
 
 def settle(cluster: Cluster, job: Json, stage: Stage) -> bool:
-    """Finish a launch that was cut off, or remove it; False if it was removed."""
-    if stage.exists() and stage.facts().get("launch") == annotation(job, LAUNCH):
+    """Finish a launch or a retry that was cut off, or remove it; False if it was removed."""
+    if stage.exists() and job["metadata"]["uid"] in {known["uid"] for known in stage.facts()["jobs"]}:
         resume(cluster, job)
         return True
     remove(cluster, job, stage)

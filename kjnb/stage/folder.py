@@ -24,6 +24,7 @@ import pandas as pd
 
 from kjnb.errors import StageError
 from kjnb.model.collect import combine, combine_tables
+from kjnb.model.indexes import interval_text
 from kjnb.model.partition import Partitions
 from kjnb.stage import parts
 from kjnb.stage.parts import aside
@@ -32,6 +33,7 @@ from kjnb.worker import attempt as worker
 from kjnb.worker import blocks, codec, entrance, layout, mishap
 from kjnb.worker.layout import Layout
 
+MARKS = ("stopped", "deleted", "marked")
 TRUST = "load it with trust=True if you trust who ran this: unpickling runs code"
 
 
@@ -59,9 +61,34 @@ class Stage:
         return self._names.run.is_file()
 
     def facts(self) -> dict[str, Any]:
-        """run.json: name, fingerprint, launch, owner, plan, jobs, spec, versions, seed, …; or StageError."""
+        """run.json: name, fingerprint, launch, owner, plan, jobs, spec, versions, seed, …; or StageError.
+
+        `jobs` has its retries, too. What was done to the run before the last of them (it was stopped, its Jobs were
+        deleted) is of the past and left out.
+        """
         facts: dict[str, Any] = self._json(self._names.run, "no run lies here")
+        retried = [job for text in self._texts(self._names.retries, ".json") if (job := _whole(text))]
+        if retried:
+            further = {job["name"]: job for job in sorted(retried, key=lambda job: (len(job["name"]), job["name"]))}
+            facts["jobs"] = [*(job for job in facts["jobs"] if job["name"] not in further), *further.values()]
+            if facts.get("marked", 1) < len(facts["jobs"]):
+                facts = {name: value for name, value in facts.items() if name not in MARKS}
         return facts
+
+    def mark(self, **what: float) -> dict[str, Any]:
+        """Write into run.json what was done to the run and its Jobs so far, and when; returns what it says now."""
+        facts = self.facts()
+        self.save_facts({**facts, **what, "marked": len(facts["jobs"])})
+        return self.facts()
+
+    def add_job(self, job: dict[str, Any], indexes: Sequence[int]) -> None:
+        """Write what a retry is: name, uid, spec and created; `indexes` are the run's, one a completion index.
+
+        The map is for its pods, and whole before the retry is known by anybody.
+        """
+        lines = "".join(f"{index:0{layout.LINE - 1}d}\n" for index in indexes)
+        self._save(self._names.index_map(job["name"]), lines.encode())
+        self._save(self._names.retry(job["name"]), json.dumps({**job, "indexes": interval_text(indexes)}).encode())
 
     def save_facts(self, facts: dict[str, Any]) -> None:
         """Replace run.json."""
@@ -163,6 +190,24 @@ class Stage:
         with self._errors("cannot be read"):
             return layout.read_commit(self._names, index)
 
+    def damaged(self, index: int, *, wholly: bool = False) -> bool:
+        """Whether an index has a claim on a result that is not there; with `wholly` its checksum is looked at, too."""
+        try:
+            claim = layout.read_commit(self._names, index)
+            if claim is None:
+                return False
+            if wholly:
+                layout.read_result(self._names, claim)
+            path = self._names.results / os.path.basename(str(claim["result"]))
+            return bool(path.stat().st_size != claim["length"])
+        except (layout.TornError, FileNotFoundError):
+            return True
+
+    def withdraw(self, index: int) -> None:
+        """Take back the claim on a result that is damaged, so that another attempt can have the index."""
+        if self.damaged(index, wholly=True):
+            self._names.commit(index).unlink(missing_ok=True)
+
     def result(self, index: int, *, trust: bool = False) -> Any:
         """The result of an index; StageError if there is none, if it is torn, or if it would have to be trusted."""
         kind, content = self._content(index)
@@ -172,7 +217,7 @@ class Stage:
         claim = self.commit(index)
         if claim is None:
             raise StageError(f"index {index} has no result in {self.url}", fix="see run.failures")
-        with self._errors(f"has no readable result for index {index}"):
+        with self._errors(f"has no readable result for index {index}", f"run.retry([{index}]) makes it once more"):
             return claim["kind"], layout.read_result(self._names, claim)
 
     def _decoded(self, index: int, kind: str, content: bytes, trust: bool) -> Any:
@@ -313,14 +358,14 @@ class Stage:
                 yield (folder / name).read_bytes()
 
     @contextlib.contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
+    def _errors(self, what: str, again: str = "launch again with fresh=True") -> Iterator[None]:
         """What the file system and the worker's files say, as a StageError."""
         try:
             yield
         except codec.UntrustedError:
             raise StageError(f"{self.url} holds pickled values of another user", fix=TRUST) from None
         except layout.TornError as error:
-            raise StageError(f"{self.url} {what}: {error}", fix="launch again with fresh=True") from error
+            raise StageError(f"{self.url} {what}: {error}", fix=again) from error
         except OSError as error:
             raise StageError(f"{self.url} {what}: {error}", fix="check its disk and its permissions") from error
 

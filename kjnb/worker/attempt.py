@@ -50,13 +50,13 @@ def _beside(name: str) -> ModuleType:
 
 if TYPE_CHECKING or __package__:
     from kjnb.worker import blocks, codec
-    from kjnb.worker.layout import Layout, TornError, commit, read_commit, write
+    from kjnb.worker.layout import Layout, TornError, commit, read_commit, run_index, write
 else:
     blocks = _beside("blocks")
     codec = _beside("codec")
     layout = _beside("layout")
     Layout, TornError, write = layout.Layout, layout.TornError, layout.write
-    commit, read_commit = layout.commit, layout.read_commit
+    commit, read_commit, run_index = layout.commit, layout.read_commit, layout.run_index
 
 
 def mishap() -> ModuleType:
@@ -75,11 +75,13 @@ class Attempt:
         self.index, self.uid, self.pod, self.node, self.start = index, uid, pod, node, start
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Attempt:
-        """From the pod's environment."""
+    def of(cls, environ: Mapping[str, str], layout: Layout) -> Attempt:
+        """From the pod's environment; the index is the run's, also when the Job is a retry with a map of its own."""
+        index, retry = int(environ["JOB_COMPLETION_INDEX"]), environ.get("KJNB_RETRY")
+        index = run_index(layout, retry, index) if retry else index
         uid = environ.get("KJNB_ATTEMPT") or uuid.uuid4().hex
         pod = environ.get("KJNB_POD") or platform.node()
-        return cls(int(environ["JOB_COMPLETION_INDEX"]), uid, pod, environ.get("KJNB_NODE", ""), time.time())
+        return cls(index, uid, pod, environ.get("KJNB_NODE", ""), time.time())
 
 
 class UnloadableError(Exception):
@@ -303,18 +305,27 @@ def terminated(tell: Callable[[], None]) -> Iterator[None]:
 
 def main(root: str, environ: Mapping[str, str] = os.environ) -> int:
     """Run one index of the stage at `root`; returns the exit code."""
-    layout, attempt = Layout(root), Attempt.of(environ)
+    layout = Layout(root)
+    attempt = Attempt.of(environ, layout)
+    if environ is os.environ:  # a task that reads it means the run's index
+        os.environ["JOB_COMPLETION_INDEX"] = str(attempt.index)
     with terminated(lambda: write_account(layout, attempt, "terminated", 143)):
         try:
             if read_commit(layout, attempt.index) is not None:
                 return _end(layout, attempt, "superseded", SUCCEEDED)
             with open(layout.place("about"), "rb") as file:
-                about = json.loads(file.read())
+                about = json.loads(file.read()) | retry_on(environ)
             prepare(layout, about)
             task = load_task(layout)
         except Exception as error:  # noqa: BLE001 - the entrance
             return _failed(layout, attempt, error, TASK_UNLOADABLE, {})
         return _run(layout, attempt, about, task)
+
+
+def retry_on(environ: Mapping[str, str]) -> dict[str, list[str]]:
+    """What a retry says of the errors to try again, instead of what the launch said."""
+    said = environ.get("KJNB_RETRY_ON")
+    return {} if said is None else {"retry_on": [name for name in said.split(",") if name]}
 
 
 def _run(layout: Layout, attempt: Attempt, about: Mapping[str, Any], task: Mapping[str, Any]) -> int:

@@ -42,7 +42,9 @@ PLACES = {
     "attempts": "attempts",
     "records": "record",
     "logs": "logs",
+    "retries": "retries",
 }
+LINE = 9  # bytes of a line in a retry's index map: eight digits
 
 
 class Layout:
@@ -67,6 +69,7 @@ class Layout:
     attempts: Path
     records: Path
     logs: Path
+    retries: Path
 
     def __init__(self, root: str | Path) -> None:
         self.folder = os.fspath(root)
@@ -102,6 +105,14 @@ class Layout:
         """One segment of what a client saw."""
         return self.records / f"{writer}-{number}.jsonl"
 
+    def retry(self, job: str) -> Path:
+        """What is said of a further Job of the run."""
+        return self.retries / f"{job}.json"
+
+    def index_map(self, job: str) -> Path:
+        """The run's index of each completion index of a further Job, a line each."""
+        return self.retries / f"{job}.indexes"
+
     def part_files(self) -> tuple[Path, ...]:
         """All files of the parts that are there, but for their digest."""
         known = (self.parts, self.pickled, self.offsets, self.table)
@@ -110,6 +121,15 @@ class Layout:
     def folders(self) -> tuple[Path, ...]:
         """What workers and clients write into."""
         return (self.results, self.commits, self.attempts, self.records, self.logs)
+
+
+def run_index(layout: Layout, job: str, index: int) -> int:
+    """The run's index that a completion index of a further Job stands for."""
+    with open(f"{layout.place('retries')}/{job}.indexes", "rb", 0) as file:
+        line = os.pread(file.fileno(), LINE, index * LINE)
+    if len(line) != LINE:
+        raise TornError(f"retries/{job}.indexes is shorter than it was written")
+    return int(line)
 
 
 def checksum(content: Any) -> str:

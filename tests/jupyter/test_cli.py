@@ -66,7 +66,7 @@ def home(tmp_path_factory):
         (["cluster", "--help"], 0, "kjnb cluster kubeconfig"),
         (["cluster", "start", "--help"], 0, "--backoff-base"),
         (["statsu"], 2, "did you mean 'status'?"),
-        (["retry"], 2, "kjnb has no verb 'retry'"),
+        (["retyr"], 2, "did you mean 'retry'?"),
         (["status", "--al"], 2, "kjnb status has no flag '--al'"),
         (["cluster", "strat"], 2, "did you mean 'start'?"),
         (["cluster", "status"], 1, "kjnb cluster start"),
@@ -117,6 +117,8 @@ def test_without_a_cluster(tmp_path, words, code, says):
         (["scale", "totals", "0"], 2, ["1 to 100,000", "kjnb suspend totals"]),
         (["suspend", "totals"], 2, ["is over"]),
         (["suspend"], 2, ["does not guess"]),
+        (["retry", "totals", "--indexes", "0-2"], 2, ["indexes 0-2 of totals have their results", "--fresh"]),
+        (["retry", "totals", "--memory", "much"], 2, ["--memory"]),
     ],
 )
 def test_verbs(home, words, code, says):

@@ -73,6 +73,15 @@ def test_every_field_of_the_spec_is_a_flag():
     assert {flag_of(field.name) for field in fields(JobSpec)} <= set(grammar.cell_parser().flags())
 
 
+def test_a_retry_names_indexes_and_settings():
+    ask = grammar.read_verb(["retry", "r", "--indexes", "3,5-9", "--memory", "2Gi", "--env", "A=1"], "kjnb")
+    assert grammar.read_indexes(ask.options.indexes) == [3, 5, 6, 7, 8, 9]
+    assert (ask.name, ask.options.memory, ask.options.env) == ("r", "2Gi", ["A=1"])
+    for wrong in ("x", "5-3", "1-", "-1", "1-99999999999"):
+        with pytest.raises(UsageError, match="--indexes"):
+            grammar.read_indexes(wrong)
+
+
 @pytest.mark.parametrize(
     ("words", "name", "index"),
     [
@@ -95,7 +104,7 @@ def test_a_bare_whole_number_is_an_index(words, name, index):
     ("words", "says"),
     [
         ("statsu", "did you mean 'status'?"),
-        ("retry", "no verb 'retry'"),
+        ("apply", "no verb 'apply'"),
         ("frobnicate", "attach, debug, delete"),
         ("status 17", "17 is an index"),
         ("status a b", "one name"),

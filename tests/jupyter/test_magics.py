@@ -193,6 +193,27 @@ def test_a_run_is_steered(shell, capsys, tmp_path):
     assert "is over (it succeeded)" in refused_line(shell, "scale 3")
 
 
+def test_what_failed_is_retried(shell, capsys, tmp_path):
+    gate = str(tmp_path / "gate")
+    body = f"import os\nif index and not os.path.exists({gate!r}): raise OSError('no')\nlen(part)"
+    line = "flights --partitions 2 --wait --cpu 100m --backoff-limit-per-index 0 --name more-than-once"
+    with pytest.raises(kjnb.RunFailed) as caught:
+        shell.run_cell_magic("kjob", line, body)
+    assert "%kjob retry more-than-once runs what failed again" in "\n".join(caught.value._render_traceback_())
+    capsys.readouterr()
+    shell.run_line_magic("kjob", "retry --indexes 1 --memory 256Mi")
+    assert "Retrying index 1 of more-than-once as more-than-once-r1." in capsys.readouterr().out
+    shell.user_ns["_kjob"].wait(60)
+    open(gate, "w").close()
+    shell.run_line_magic("kjob", "retry more-than-once 1")
+    assert "Retrying index 1 of more-than-once as more-than-once-r2." in capsys.readouterr().out
+    assert list(shell.user_ns["_kjob"].result(timeout=60)) == [4, 4]
+    shell.run_line_magic("kjob", "retry")
+    assert "has all 2 results: there is nothing to retry." in capsys.readouterr().out
+    assert "no index and no range" in refused_line(shell, "retry --indexes x")
+    assert "index 1 of more-than-once has its result" in refused_line(shell, "retry 1")
+
+
 def test_delete_then_attach_from_the_stage(shell, capsys):
     shell.run_cell_magic("kjob", "flights --partitions 2 --name gone-soon --wait --cpu 100m", "len(part) + 1")
     shell.run_line_magic("kjob", "delete gone-soon")
@@ -207,7 +228,7 @@ def test_delete_then_attach_from_the_stage(shell, capsys):
     ("line", "says"),
     [
         ("statsu", "did you mean 'status'?"),
-        ("retry", "no verb 'retry'"),
+        ("retyr", "did you mean 'retry'?"),
         ("flights --partitions 2", "%%kjob flights"),
         ("status --al", "no flag"),
         ("logs 99", "99"),

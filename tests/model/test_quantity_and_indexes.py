@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kjnb.model.indexes import index_text, indexes_text, parse_intervals, ranges
+from kjnb.model.indexes import index_maps, index_text, indexes_text, interval_text, parse_intervals, ranges, run_index
 from kjnb.model.quantity import cpu_quantity, memory_quantity, parse_quantity, size_text
 
 
@@ -57,3 +57,16 @@ def test_indexes_for_people():
     assert index_text(range(0, 20, 2), most=3) == "0, 2, 4, … (10 in all)"
     assert indexes_text([7]) == "index 7"
     assert indexes_text(range(16)) == "indexes 0-15"
+
+
+def test_what_is_written_as_intervals_is_read_back():
+    assert interval_text([0, 1, 2, 7, 9, 10]) == "0-2,7,9-10"
+    assert np.flatnonzero(parse_intervals("0-2,7,9-10", 20)).tolist() == [0, 1, 2, 7, 9, 10]
+
+
+def test_a_retrys_completion_index_stands_for_an_index_of_the_run():
+    maps = index_maps([{"name": "r", "indexes": None}, {"name": "r-r1", "indexes": "3,5-6"}], 8)
+    assert maps == {"r": None, "r-r1": (3, 5, 6)}
+    assert [run_index(maps, 8, "r-r1", index) for index in (-1, 0, 2, 3)] == [-1, 3, 6, -1]
+    assert [run_index(maps, 8, "r", index) for index in (7, 8)] == [7, -1]
+    assert run_index(maps, 8, "other", 0) == -1

@@ -274,3 +274,36 @@ def test_a_hundred_thousand_indexes_take_forty_megabytes():
     tracemalloc.stop()
     assert state.counts[State.SUCCEEDED] == 19_000
     assert held < 40e6 / 5
+
+
+def test_a_retry_found_out_later_takes_its_indexes_over():
+    first = [*pods("0:Succeeded 1:Failed 2:Succeeded"), job("0,2", "1", conditions=COMPLETE)]
+    state = run(3, *first, CommitSeen(0), CommitSeen(2), ResultLost(2))
+    assert states(state) == [OK, F, OK]
+    again = state.retried({"r": None, "r-r1": (1, 2)})
+    assert states(again) == [OK, Q, Q], "what 2 had of a result is to be told anew"
+    assert not again.over
+    assert again.tries.tolist() == [1, 1, 1]
+    again = reduce(again, [job(name="r-r1", rv=300), pod(0, "Running", job="r-r1", attempt=3)])
+    again = reduce(again, [pod(1, "Pending", job="r-r1", attempt=3)])
+    assert states(again) == [OK, R, S]
+    ends = [pod(0, "Succeeded", job="r-r1", attempt=3), pod(1, "Failed", job="r-r1", attempt=3), CommitSeen(1)]
+    again = reduce(again, [*ends, job("0", "1", name="r-r1", rv=301, conditions=FAILED)])
+    assert states(again) == [OK, OK, F]
+    assert again.tries.tolist() == [1, 2, 2]
+    assert (again.over, again.outcome) == (True, "failed")
+    assert [failure.attempts for failure in again.failures] == [2]
+
+
+def test_a_run_is_suspended_when_all_that_goes_on_is():
+    jobs = {"r": None, "r-r1": (0,)}
+    assert not run(2, job(), job(name="r-r1", suspended=True), jobs=jobs).suspended
+    assert run(2, job(suspended=True), job(name="r-r1", suspended=True), jobs=jobs).suspended
+    over = job("1", "0", conditions=FAILED)
+    assert run(2, over, job(name="r-r1", suspended=True), jobs=jobs).suspended
+
+
+def test_the_job_that_did_not_complete_says_why():
+    jobs = {"r": None, "r-r1": (0,)}
+    state = run(3, job("", "0-2", conditions=FAILED), job("0", name="r-r1", conditions=COMPLETE), jobs=jobs)
+    assert (state.outcome, state.reason) == ("failed", "FailedIndexes")

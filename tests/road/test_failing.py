@@ -167,7 +167,7 @@ def test_the_advice_is_of_use_for_what_happened(cluster):
         (crash, {}, "run.logs(0)"),
         (left, {}, "run.logs(0)"),
         (wrong, {}, "run.debug(0)"),
-        (slow, {"timeout": 1}, "a longer timeout"),
+        (slow, {"timeout": 1}, "run.retry(timeout=2)"),
     ):
         run = kjnb.launch(fn, FRAME, partitions=1, backoff_limit_per_index=0, cluster=cluster, **settings)
         with pytest.raises(kjnb.RunFailed, match=rf"^{run.name} failed: 1 of 1 indexes have no result") as told:
