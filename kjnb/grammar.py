@@ -270,6 +270,15 @@ def cell_parser() -> Parser:
     cell.add_argument("--name", metavar="NAME", help="the run's name (default: the frame's name and a fingerprint)")
     cell.add_argument("--fresh", action="store_true", help="run again what ran already")
     cell.add_argument("--replace", action="store_true", help="stop the other run of this name, take its place")
+    cell.add_argument("--dry-run", action="store_true", help="create nothing; the YAML and what the cluster says to it")
+    cell.add_argument(
+        "--trial",
+        nargs="?",
+        type=int,
+        const=True,
+        metavar="INDEX",
+        help="run one index only (default: the largest) and show its result, duration and peak memory",
+    )
     cell.add_argument("--share", action="append", metavar="FRAME", help="let the body use this whole frame, too")
     cell.add_argument("--no-result", action="store_true", help="the body is run for its effects and gives no value")
     cell.add_argument("--context", metavar="C", help="another cluster for this call: local, a context's name")
@@ -284,6 +293,8 @@ def read_cell(line: str) -> CellLine:
     read = parser.read(split(rest))
     if not frame and not read.help:
         raise UsageError("%%kjob needs a frame", fix="%%kjob FRAME --partitions 8, and the body below works on `part`")
+    if read.dry_run and read.trial is not None:
+        raise UsageError("--dry-run and --trial: one of them creates nothing, the other a run", fix="say one of them")
     if frame == "apply":
         raise UsageError("%%kjob has no verb 'apply'", fix="%%kjob FRAME [options], with the frame's name")
     return CellLine(frame, read, options.spec_fields(read))

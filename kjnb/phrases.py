@@ -15,6 +15,7 @@ from kjnb.model.options import flag_of
 from kjnb.model.spec import JobSpec
 
 FLAGS = {name: f"--{name}" for name in ("partitions", "rows", "by", "name", "fresh", "replace")}
+FLAGS |= {"dry_run": "--dry-run", "trial": "--trial"}
 FLAGS |= {item.name: flag_of(item.name) for item in fields(JobSpec)}
 NAMES = "|".join(sorted(FLAGS, key=len, reverse=True))
 

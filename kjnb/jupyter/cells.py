@@ -7,18 +7,22 @@ import difflib
 import keyword
 import os
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
+from IPython.display import display
 
 from kjnb import grammar, phrases
+from kjnb.cluster.client import Cluster
 from kjnb.connect import Session
 from kjnb.errors import DataError, TaskError, UsageError
 from kjnb.jupyter.monitor import Monitor, monitor
 from kjnb.model.partition import Partitions
 from kjnb.model.spec import JobSpec
+from kjnb.run.dryrun import rehearsed
 from kjnb.run.handle import Run
-from kjnb.run.launch import plan, submit
+from kjnb.run.launch import plan, submit, tried
+from kjnb.run.wanted import decide
 from kjnb.task import cellcode
 from kjnb.task.task import Task
 
@@ -31,13 +35,28 @@ def run_cell(shell: Any, session: Session, line: str, body: str) -> None:
     if asked.options.help:
         print(grammar.cell_parser().format_help())  # noqa: T201 - help is for reading
         return
-    run = launch_cell(asked, body, names, session)
-    names["_kjob"] = run
-    session.last_run = run.name
-    if asked.options.out:
-        names[asked.options.out] = run
-    for note in run.notes:
-        print(phrases.spoken(note, "%kjob", run.name))  # noqa: T201 - what was chosen and what travels
+    cell = planned_cell(asked, body, names, session)
+    said = asked.options
+    if said.dry_run:
+        display(rehearsed(decide(*cell, said.name)))
+        return
+
+    def say(run: Run) -> None:
+        """Bind the run, and print what was chosen and what travels."""
+        names["_kjob"] = run
+        session.last_run = run.name
+        if said.out:
+            names[said.out] = run
+        for note in run.notes:
+            print(phrases.spoken(note, "%kjob", run.name))  # noqa: T201
+
+    if said.trial is not None:
+        trial = tried(*cell, said.trial, name=said.name, fresh=said.fresh, say=say)
+        display(trial)
+        names |= {said.result: trial.value} if said.result else {}
+        return
+    run = submit(*cell, name=said.name, fresh=said.fresh, replace=said.replace)
+    say(run)
     view = monitor(run)
     if asked.options.result or asked.options.wait:
         wait(run, view, asked, names)
@@ -53,8 +72,17 @@ def wait(run: Run, view: Monitor, asked: grammar.CellLine, names: dict[str, Any]
         names[asked.options.result] = value
 
 
-def launch_cell(asked: grammar.CellLine, body: str, names: dict[str, Any], session: Session) -> Run:
-    """The run of this body over the frame the line names."""
+class Cell(NamedTuple):
+    """What `submit` is given: this body over the frame that the line names, there."""
+
+    spec: JobSpec
+    task: Task
+    parts: Partitions
+    cluster: Cluster
+
+
+def planned_cell(asked: grammar.CellLine, body: str, names: dict[str, Any], session: Session) -> Cell:
+    """Everything of the launch that the line and the body say; nothing is created."""
     said = asked.options
     frame = evaluate(asked.frame, names)
     name = frame_name(asked.frame, names)
@@ -73,7 +101,7 @@ def launch_cell(asked: grammar.CellLine, body: str, names: dict[str, Any], sessi
     by = grammar.columns(said.by, getattr(frame, "columns", ()))
     key = by[0] if by and len(by) == 1 else by
     parts = plan(frame, cluster, spec, partitions=said.partitions, by=key, rows=said.rows, name=name or "")
-    return submit(spec, task, parts, cluster, name=said.name, fresh=said.fresh, replace=said.replace)
+    return Cell(spec, task, parts, cluster)
 
 
 def evaluate(source: str, names: dict[str, Any]) -> Any:

@@ -172,7 +172,8 @@ class Run:
     def debug(self, index: int) -> Any:
         """Run one index here, in this process, with its part; its exception is yours, for %debug."""
         __tracebackhide__ = True
-        return self.task.call_locally(self.part(index), self._index(index), self.completions)
+        said = self.facts.get("trial") or {"index": self._index(index), "completions": self.completions}
+        return self.task.call_locally(self.part(index), said["index"], said["completions"])
 
     # ---- steering it
 

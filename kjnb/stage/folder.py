@@ -373,6 +373,7 @@ class Stage:
 def about(task: Task, parts_: Partitions, facts: dict[str, Any]) -> dict[str, Any]:
     """task.json: what the worker needs besides the task itself, and what a report shows of it."""
     plan = parts_.plan
+    trial = facts.get("trial") or {}  # of one partition: it is the task's index of so many, whatever the Job's is
     return {
         "format": layout.FORMAT,
         "name": task.name,
@@ -385,6 +386,7 @@ def about(task: Task, parts_: Partitions, facts: dict[str, Any]) -> dict[str, An
         "digest": task.digest,
         "versions": versions(),
         "completions": plan.completions,
+        **trial,
         "by": codec.plain(list(plan.by), pickled=True),
         "keys": codec.plain(None if plan.keys is None else list(plan.keys), pickled=True),
         "seed": facts.get("seed"),

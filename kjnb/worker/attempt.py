@@ -333,8 +333,9 @@ def _run(layout: Layout, attempt: Attempt, about: Mapping[str, Any], task: Mappi
     try:
         part = read_part(layout, attempt.index)
         rows = len(part)
-        seed(about["seed"], attempt.index)
-        value = call(task, part, attempt.index, about["completions"])
+        index = about.get("index", attempt.index)  # a trial has one part, which is said to be another's
+        seed(about["seed"], index)
+        value = call(task, part, index, about["completions"])
         del part
     except BaseException as error:  # noqa: BLE001 - the entrance: sys.exit and Ctrl-C of the task as well
         code = mishap().exit_code(error, tuple(about["retry_on"]), OURS)

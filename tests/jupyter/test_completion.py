@@ -40,6 +40,7 @@ def complete():
         ("%%kjob flights --by carrier,o", ["origin"]),
         ("%%kjob flights[flights.month == 1] --by m", ["month"]),
         ("%%kjob flights --memory 1Gi --fr", ["--fresh"]),
+        ("%%kjob flights --tr", ["--trial"]),
         ("%%kjob flights --share fle", ["fleet"]),
     ],
 )

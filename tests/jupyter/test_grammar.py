@@ -42,8 +42,8 @@ def test_a_cell_line_is_read():
     ("line", "says"),
     [
         ("df --partition 8", "--partitions"),
-        ("df --trial", "no flag '--trial'"),
-        ("df --dry-run", "no flag '--dry-run'"),
+        ("df --trial x", "--trial: 'x' is not a whole number"),
+        ("df --trial --dry-run", "say one of them"),
         ("df --partitions", "--partitions: a value is missing"),
         ("df --partitions many", "--partitions: 'many' is not a whole number"),
         ("df --parallelism many", "--parallelism"),
@@ -62,6 +62,13 @@ def test_a_cell_line_that_cannot_be_read(line, says):
     told = phrases.sentence(caught.value)
     assert says in told
     assert "\n" not in told
+
+
+def test_a_trial_is_of_the_largest_index_or_of_one():
+    read = [grammar.read_cell(line).options.trial for line in ("df", "df --trial", "df --trial 0", "df --trial 17")]
+    assert read[0] is None
+    assert read[1] is True
+    assert (read[2], read[3]) == (0, 17)
 
 
 def test_every_field_of_the_spec_is_a_flag():

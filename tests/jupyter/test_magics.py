@@ -82,7 +82,7 @@ def test_partitions_may_be_given(shell):
         ("flights --by carier", "carier"),
         ("flights --parallelism 0", "--parallelism"),
         ("flights --frehs", "did you mean '--fresh'?"),
-        ("flights --trial", "--trial"),
+        ("flights --by carrier --trial 99", "--trial: there is no index 99"),
         ("flights --out not-a-name", "--out"),
         ("flights --name Not_A_Label", "Not_A_Label"),
         ("flights --file nowhere.csv", "nowhere.csv"),
@@ -212,6 +212,28 @@ def test_what_failed_is_retried(shell, capsys, tmp_path):
     assert "has all 2 results: there is nothing to retry." in capsys.readouterr().out
     assert "no index and no range" in refused_line(shell, "retry --indexes x")
     assert "index 1 of more-than-once has its result" in refused_line(shell, "retry 1")
+
+
+def test_a_dry_run_shows_what_would_be(shell, capsys):
+    shell.user_ns.pop("_kjob", None)
+    shell.run_cell_magic("kjob", "flights --partitions 2 --dry-run --name never", "len(part)")
+    said = capsys.readouterr().out
+    assert "dry run: nothing was created" in said
+    assert "name: never" in said
+    assert "_kjob" not in shell.user_ns
+    assert "never" in refused_line(shell, "status never")
+
+
+def test_a_trial_shows_one_result_and_binds_it(shell, capsys):
+    shell.run_cell_magic(
+        "kjob", "flights --by carrier --trial 2 --cpu 100m --out tried --result one", "len(part)+index"
+    )
+    said = capsys.readouterr().out
+    assert "index 2: " in said
+    assert "4 indexes at parallelism" in said
+    assert shell.user_ns["one"] == 4
+    assert shell.user_ns["_kjob"] is shell.user_ns["tried"]
+    assert "-trial-2-" in shell.user_ns["tried"].name
 
 
 def test_delete_then_attach_from_the_stage(shell, capsys):

@@ -21,7 +21,7 @@ from kjnb.model.spec import JobSpec
 from kjnb.stage.folder import Stage
 from kjnb.task.task import Task
 
-module = importlib.import_module("kjnb.run.launch")
+module, wanted = (importlib.import_module(f"kjnb.run.{name}") for name in ("launch", "wanted"))
 verb, name, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
 left = [last]
 
@@ -73,10 +73,10 @@ elif verb == "launch":
     run = kjnb.launch(total, frame, partitions=2, name=name)
     print(json.dumps({"result": run.result(timeout=60).tolist(), "launch": run.facts["launch"]}))
 else:
-    module.Stage, module.registry = Stages, Counted(module.registry)
+    wanted.Stage, module.registry = Stages, Counted(module.registry)
     if verb == "files":
         os.replace = counted_replace
-        module.Stage = Stage
+        wanted.Stage = Stage
     parts = module.plan(frame, cluster, JobSpec(), partitions=2)
     module.submit(JobSpec(), Task.function(total), parts, Counted(cluster) if verb == "calls" else cluster, name=name)
     print("complete")

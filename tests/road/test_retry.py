@@ -12,6 +12,7 @@ import pytest
 
 import kjnb
 from kjnb.model.state import State
+from kjnb.report import Page
 from kjnb.stage.folder import Stage
 from tests.waiting import eventually
 
@@ -78,6 +79,10 @@ def test_another_client_and_the_stage_alone_tell_the_same(cluster, tmp_path):
     assert alone.state.outcome == "succeeded"
     assert alone.result()["sum"].tolist() == [6, 22, 38, 54]
     assert "not yet" in alone.logs(1, 0)
+    page = Page(run.stage.root)
+    assert "4 of 4 done" in page.outcome().data
+    assert "told-alike-r1 (" in page.facts().data
+    assert len(page.attempts) == 6
 
 
 def test_it_fails_again_and_again(cluster, tmp_path):
