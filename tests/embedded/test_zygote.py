@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kjnb.embedded.container.images import known, zygote_for
+from kjnb.embedded.container.images import environment, known, zygote_for
 from tests.embedded.node import LOCAL, Node, node, terminated
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -137,10 +137,12 @@ def test_forked_pods_do_not_draw_the_same_numbers(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("name", ["PYTHONHASHSEED", "LD_PRELOAD", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX", "TZ", "LANG"])
+@pytest.mark.parametrize(
+    "name", ["PYTHONHASHSEED", "LD_PRELOAD", "MKL_NUM_THREADS", "MALLOC_ARENA_MAX", "ARROW_X", "TZ", "LANG"]
+)
 def test_what_a_fresh_start_reads_makes_a_fresh_start(name: str) -> None:
-    own = {"PATH": "x", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
     argv, image = [sys.executable, "f.py"], known(LOCAL, {})
+    own = {**environment(image), "PATH": "x"}
     assert zygote_for(argv, sys.executable, own, image) == sys.executable
     assert zygote_for(argv, sys.executable, {**own, "MINE": "1"}, image) == sys.executable
     assert zygote_for(argv, sys.executable, {**own, name: "0"}, image) is None
