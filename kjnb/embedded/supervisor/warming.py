@@ -14,6 +14,7 @@ import gc
 import importlib.util
 import io
 import itertools
+import mmap
 import os
 import sys
 from collections.abc import Callable
@@ -28,7 +29,10 @@ SMALL = 512  # bytes: larger objects are malloc's
 MOST_FILL = 200_000  # objects of one size; a safeguard
 HUGE = 2 * 1024 * 1024  # bytes of a huge page
 PAGE = 4096
-DENSE = 480  # of the 512 pages of a huge one: what is not there yet is made, and a pod's end clears that, too
+DENSE = 64  # of the 512 pages of a huge one: where fewer are there, small ones cost less
+ARENA = 1 << 20  # bytes that CPython asks for at a time
+ARENAS = 34  # what the imports below fill
+STOPGAPS = 64
 MADV_COLLAPSE = 25  # since Linux 6.1; an older kernel refuses it, and all stays as it is
 _kept: list[object] = []
 
@@ -36,6 +40,7 @@ _kept: list[object] = []
 def warm() -> list[str]:
     """Import what data work begins with, where it is installed, and use it; return what was found."""
     found = []
+    reserve()
     for name in WARM:
         try:
             __import__(name)
@@ -56,6 +61,22 @@ def warm() -> list[str]:
     gc.freeze()
     collapse()
     return found
+
+
+def reserve() -> None:
+    """Let CPython ask for its arenas now, so that they lie side by side and not among libraries: huge pages need that.
+
+    Meanwhile something else fills the gaps that are large enough for one. An arena with one object in it is kept, and
+    filled before another is asked for.
+    """
+    stopgaps = [mmap.mmap(-1, ARENA, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(STOPGAPS)]
+    size = SMALL - sys.getsizeof(b"")
+    objects = [b""] * (ARENAS * ARENA // SMALL)  # whole from the start: a list that grows would lie between them
+    for place in range(len(objects)):
+        objects[place] = bytes(size)
+    _kept.extend({id(one) // ARENA: one for one in objects}.values())
+    for stopgap in stopgaps:
+        stopgap.close()
 
 
 def exercise(pandas: Any) -> None:
