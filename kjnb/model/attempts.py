@@ -9,6 +9,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from kjnb.model.facts import AttemptSeen, PodSeen
@@ -83,14 +84,21 @@ Attempts = tuple[Attempt, ...]  # at one index
 
 
 def slim(one: Attempt) -> Attempt:
-    """An attempt that succeeded, as what is kept of it: its times and its place among the others."""
+    """An attempt that succeeded, as what is kept of it: its times, its node and its place among the others."""
+    node = one.node or (one.account.node if one.account else "")
     told = one.account and AttemptSeen(-1, "", "succeeded", known(one.account.start), known(one.account.end))
-    return one._replace(uid="", reason="", message="", exit_code=None, node="", pod="", account=told)
+    return one._replace(uid="", reason="", message="", exit_code=None, node=node, pod="", account=told)
 
 
 def key_of(uid: str) -> int:
     """63 bits of a uid: enough to tell the attempts of one index apart, in eight bytes."""
     return int.from_bytes(hashlib.blake2b(uid.encode(), digest_size=8).digest()) >> 1
+
+
+@lru_cache(10_000)
+def node_key(name: str) -> int:
+    """32 bits of a node's name, 0 for none: a run has few nodes, so their names are kept once, by this."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest()) if name else 0
 
 
 def from_pod(fact: PodSeen, job: int, key: int) -> Attempt:

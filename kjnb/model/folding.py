@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from kjnb.model.attempts import LONGEST_MESSAGE, Attempt, Phase, ShelfDraft, from_pod, joined, key_of, known, slim
+from kjnb.model.attempts import (
+    LONGEST_MESSAGE,
+    Attempt,
+    Phase,
+    ShelfDraft,
+    from_pod,
+    joined,
+    key_of,
+    known,
+    node_key,
+    slim,
+)
 from kjnb.model.facts import AttemptSeen, CommitSeen, Fact, JobSeen, PodSeen, Relisted, ResultLost
 from kjnb.model.runstate import RunState, sorted_attempts, unpacked
 
@@ -28,6 +39,7 @@ class Draft:
         self.seen = dict(state.seen)
         self.numbers = {name: number for number, name in enumerate(state.jobs)}
         self.firsts = state.firsts
+        self.nodes = state.nodes
         self.takers: dict[type, Callable[[Any], None]] = {
             PodSeen: self.pod,
             JobSeen: self.job,
@@ -49,18 +61,21 @@ class Draft:
 
     def done(self) -> RunState:
         """The state with all that was taken in; what follows from it is not yet settled."""
-        return replace(self.state, **self.copies, seen=self.seen, shelf=self.shelf.done(), firsts=self.firsts)
+        told = {"seen": self.seen, "shelf": self.shelf.done(), "firsts": self.firsts, "nodes": self.nodes}
+        return replace(self.state, **self.copies, **told)
 
     def attempts(self, index: int) -> tuple[Attempt, ...]:
         """The attempts at an index as the draft has them."""
         found = self.shelf.at(index)
-        return unpacked(self.copies.get("packed", self.state.packed)[index]) if found is None else found
+        row = self.copies.get("packed", self.state.packed)[index]
+        return unpacked(row, self.nodes) if found is None else found
 
     def pod(self, fact: PodSeen) -> None:
         """A pod is one attempt: join it with what is known of the same uid."""
         index = self.state.index_of(fact.job, fact.index)
         if index < 0:
             return
+        self.meet(fact.node)
         key = key_of(fact.uid)
         news = from_pod(fact, self.numbers[fact.job], key)
         self.put(index, news, lambda old: joined(old, news))
@@ -75,6 +90,7 @@ class Draft:
             group=sys.intern(fact.group),
             node=sys.intern(fact.node),
         )
+        self.meet(fact.node)
         if fact.outcome == "failed":
             self.first_of_group(fact)
         fresh = Attempt(key=key_of(fact.uid), uid=fact.uid, account=kept)
@@ -115,8 +131,13 @@ class Draft:
         """Write an attempt that succeeded as numbers."""
         told = one.account
         start, end = (told.start, told.end) if told else (np.nan, np.nan)
-        row = (one.key, one.rv, one.job, one.phase, one.gone, told is not None)
+        row = (one.key, one.rv, node_key(one.node), one.job, one.phase, one.gone, told is not None)
         self.array("packed")[index] = (*row, one.created, one.started, one.finished, start, end)
+
+    def meet(self, name: str) -> None:
+        """Remember a node's name, once."""
+        if name and node_key(name) not in self.nodes:
+            self.nodes = {**self.nodes, node_key(name): name}
 
     def summarise(self, index: int, attempts: tuple[Attempt, ...]) -> None:
         """What an index shows of its attempts in its latest Job: the first that succeeded, else the latest."""

@@ -26,6 +26,7 @@ PACKED = np.dtype(
     [
         ("key", np.int64),
         ("rv", np.int64),
+        ("node", np.uint32),
         ("job", np.int16),
         ("phase", np.uint8),
         ("gone", np.bool_),
@@ -70,6 +71,7 @@ class RunState:
     packed: npt.NDArray[Any]
     shelf: Shelf
     firsts: Mapping[str, AttemptSeen]
+    nodes: Mapping[int, str]
     launched: float | None = None
 
     @classmethod
@@ -111,6 +113,7 @@ class RunState:
             packed=packed,
             shelf=Shelf.of(completions),
             firsts={},
+            nodes={},
             launched=launched,
         )
 
@@ -166,8 +169,8 @@ class RunState:
         return None if found is None else -found
 
     def attempts(self, index: int) -> tuple[Attempt, ...]:
-        """What is known of the attempts at an index, first to last; one that succeeded at once has only its times."""
-        return sorted_attempts(self.shelf.at(index) or unpacked(self.packed[index]))
+        """What is known of the attempts at an index, first to last; one that succeeded at once has its times and node."""
+        return sorted_attempts(self.shelf.at(index) or unpacked(self.packed[index], self.nodes))
 
     def __repr__(self) -> str:
         told = ", ".join(f"{count:,} {state.name.lower()}" for state, count in self.counts.items() if count)
@@ -185,7 +188,7 @@ def sorted_attempts(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
     return tuple(sorted(attempts, key=lambda attempt: attempt.order))
 
 
-def unpacked(row: Any) -> tuple[Attempt, ...]:
+def unpacked(row: Any, nodes: Mapping[int, str]) -> tuple[Attempt, ...]:
     """The one attempt that a row of packed numbers stands for, or none."""
     if not row["key"]:
         return ()
@@ -200,6 +203,7 @@ def unpacked(row: Any) -> tuple[Attempt, ...]:
             created=float(row["created"]),
             started=float(row["started"]),
             finished=float(row["finished"]),
+            node=nodes.get(int(row["node"]), ""),
             account=account,
         ),
     )

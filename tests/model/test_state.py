@@ -248,6 +248,11 @@ def test_batches_may_be_cut_anywhere(case, data):
     assert_equal(state, run(completions, *facts))
 
 
+def test_an_attempt_that_succeeded_keeps_its_node():
+    state = run(2, pod(0, "Succeeded"), pod(1, "Succeeded", node=""), account(1, "succeeded", node="n2"))
+    assert [one.node for index in (0, 1) for one in state.attempts(index)] == ["n1", "n2"]
+
+
 def test_a_batch_copies_little_of_the_records():
     state = run(10_000, *(pod(i, "Running") for i in range(10_000)))
     after = reduce(state, [pod(5000, "Failed")])
