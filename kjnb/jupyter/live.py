@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
-import numpy as np
-import plotly.graph_objects as go
 
+from kjnb.jupyter.figure import QuietFigure
 from kjnb.model.state import RunState
 from kjnb.view import chart, text, theme
+from kjnb.view.mosaic import whole
 from kjnb.view.timeline import Timeline
 
 # As long as this widget stands in a page, the static output beside it is its heading only: one picture is enough.
@@ -22,25 +22,21 @@ ONE_PICTURE = f"""<style>
 .jp-OutputArea:has(.kjnb-monitor) .kjnb-static > :not(:first-child, :last-child) {{ display: none !important }}
 </style>"""
 
-BY_CELL = ("z", "text", "customdata")
-
 
 class LiveView:
     """The widgets of one view, found in a page by class: kjnb-monitor, kjnb-line, kjnb-chart, kjnb-failures."""
 
     def __init__(self, state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> None:
         self._labels = labels
-        self._named: Any = np.array(chart.names(state.completions, labels), dtype=object)
-        self._drawn = self._draft(state, timeline)
-        self.figure: Any = go.FigureWidget(data=self._drawn[0], layout=self._drawn[1])
-        self.figure._config = {"responsive": True, "displayModeBar": False}
-        self.figure.layout.autosize = True  # every message that touches the layout fits it to the cell
+        self._window = whole(state.completions)
+        self._named = chart.names(self._window, labels)
+        self.figure: Any = QuietFigure(*self._draft(state, timeline))
         self.line = _classed(ipywidgets.HTML(), "kjnb-line")
         self.failures = _classed(ipywidgets.HTML(), "kjnb-failures")
         self._chart = _classed(ipywidgets.VBox([self.figure]), "kjnb-chart")
         self.box = _classed(ipywidgets.VBox([self.line, self._chart, self.failures]), "kjnb-monitor")
         self.box._view_count = 0  # the page now counts the views it has open
-        self._was_open = False
+        self._was_open = self._fitted = False
         self.say(state, timeline)
 
     @property
@@ -51,19 +47,11 @@ class LiveView:
 
     def draw(self, state: RunState, timeline: Timeline) -> None:
         """Show another state: one message for the chart, and only what differs."""
-        old_data, old_layout = self._drawn
-        data, layout = self._drawn = self._draft(state, timeline)
-        with self.figure.batch_update():
-            for shown, before, after in zip(self.figure.data, old_data, data, strict=True):
-                shown.update(_changed(before, after), overwrite=True)
-            self.figure.layout.update(_changed(old_layout, layout))
+        self.figure.draw(*self._draft(state, timeline))
         self.say(state, timeline)
 
-    def _draft(self, state: RunState, timeline: Timeline) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        traces = chart.traces(state, timeline, self._named)
-        for name in BY_CELL:  # plotly takes an array as it is, and looks at each element of a list
-            traces[0][name] = np.asarray(traces[0][name], dtype=object)
-        return traces, chart.layout(state, timeline)
+    def _draft(self, state: RunState, timeline: Timeline) -> chart.Drawn:
+        return chart.draw(state, timeline, self._window, self._named, self._labels)
 
     def say(self, state: RunState, timeline: Timeline) -> None:
         """The words alone: they move with the time, too."""
@@ -73,8 +61,9 @@ class LiveView:
 
     def _fit(self) -> None:
         """A chart is first drawn before it stands in the page, too narrow or too wide; the next message fits it."""
-        if self.figure._view_count and self.figure.layout.meta is None:
-            self.figure.layout.meta = "fitted"
+        if self.figure._view_count and not self._fitted:
+            self._fitted = True
+            self.figure.fit()
 
     def trouble(self, sentence: str) -> None:
         """A line about the view itself; what stands below it stays as it was."""
@@ -93,17 +82,3 @@ class LiveView:
 
 def _classed(widget: Any, name: str) -> Any:
     return widget.add_class(name)
-
-
-def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """The entries that are not as they were."""
-    return {key: value for key, value in after.items() if not same(before.get(key), value)}
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equality of values that may be arrays."""
-    if one is other:
-        return True
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return one is not None and np.array_equal(np.asarray(one), np.asarray(other))
-    return bool(one == other)

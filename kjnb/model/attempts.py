@@ -168,7 +168,8 @@ class Shelf(tuple[dict[int, Attempts], ...]):
     def pairs(self) -> Iterator[tuple[int, Attempts]]:
         """Every index that has attempts here, ascending, with them."""
         for bucket in self:
-            yield from sorted(bucket.items())
+            if bucket:
+                yield from sorted(bucket.items())
 
 
 class ShelfDraft:

@@ -49,12 +49,13 @@ def failures_of(shelf: Shelf, states: npt.NDArray[np.uint8], tries: npt.NDArray[
     """Every index that failed and has not succeeded since, ascending: from its attempts, its state and its tries."""
     records = dict(shelf.pairs())
     refused = set(np.flatnonzero(states == State.FAILED).tolist())
-    unfinished = {i for i in records if states[i] not in (State.SUCCEEDED, State.LOST)}
+    tried = np.fromiter(records, dtype=np.int64, count=len(records))
+    unfinished = tried[~np.isin(states[tried], (State.SUCCEEDED, State.LOST))].tolist()
     found = []
-    for index in sorted(refused | unfinished):
-        failed = [one for one in records.get(index, ()) if one.settled == Phase.FAILED]
+    for index in sorted(refused.union(unfinished)):
+        failed = [one for one in records.get(index, ()) if one.settled is Phase.FAILED]
         if failed or index in refused:
-            last = max(failed, key=lambda one: one.order, default=None)
+            last = failed[0] if len(failed) == 1 else max(failed, key=lambda one: one.order, default=None)
             found.append(failure(index, int(tries[index]), last, final=index in refused))
     return found
 

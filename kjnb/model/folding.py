@@ -61,8 +61,8 @@ class Draft:
 
     def done(self) -> RunState:
         """The state with all that was taken in; what follows from it is not yet settled."""
-        told = {"seen": self.seen, "shelf": self.shelf.done(), "firsts": self.firsts, "nodes": self.nodes}
-        return replace(self.state, **self.copies, **told)
+        kept = replace(self.state, **self.copies, seen=self.seen, shelf=self.shelf.done())
+        return replace(kept, firsts=self.firsts, nodes=self.nodes)
 
     def attempts(self, index: int) -> tuple[Attempt, ...]:
         """The attempts at an index as the draft has them."""

@@ -169,7 +169,7 @@ class RunState:
         return None if found is None else -found
 
     def attempts(self, index: int) -> tuple[Attempt, ...]:
-        """What is known of the attempts at an index, first to last; one that succeeded at once has its times and node."""
+        """What is known of the attempts at an index, first to last; of one that succeeded at once times and node."""
         return sorted_attempts(self.shelf.at(index) or unpacked(self.packed[index], self.nodes))
 
     def __repr__(self) -> str:

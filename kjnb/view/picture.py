@@ -1,6 +1,6 @@
 """The static picture: an SVG of bar and map that needs no JavaScript, no font and no network.
 
-Cells of one state that stand side by side are one rectangle of one path, so that 20,000 indexes stay a small file.
+A run of very many indexes is drawn in blocks, so that the file stays small.
 It has no words but tooltips: a picture is as wide as its place allows, and words in it would shrink with it.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from kjnb.model.state import RunState, State
 from kjnb.view import words as say
-from kjnb.view.theme import COLOURS, LARGEST_CELL, SHOWN, WIDTH, cells, word
+from kjnb.view.mosaic import LEVELS, Cells, cells, whole
+from kjnb.view.theme import COLOURS, FAINT, FAINTEST, LARGEST_CELL, SHOWN, WIDTH, faded, word
 from kjnb.view.timeline import Timeline
 
 BAR_HEIGHT = 10
@@ -24,16 +25,17 @@ TROUBLE = (State.FAILED, State.RETRYING)
 
 def svg(state: RunState, timeline: Timeline, labels: Sequence[str] | None = None) -> str:
     """The picture of a run; `labels` name its indexes ("carrier AA") in the tooltips of cells in trouble."""
-    grid = cells(state)
-    size = min(LARGEST_CELL, WIDTH / grid.shape[1])
-    height = round(MAP_TOP + size * grid.shape[0] + 2)
+    shown = cells(state, whole(state.completions))
+    window = shown.window
+    size = min(LARGEST_CELL, WIDTH / window.width)
+    height = round(MAP_TOP + size * window.rows + 2)
     title = html.escape(say.static_line(state, timeline))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%"',
         f'style="max-width:{WIDTH}px;display:block" role="img" aria-label="{title}">',
-        bar(state, size * grid.shape[1]),
-        paths(grid, size, MAP_TOP),
-        titles(state, size, MAP_TOP, grid.shape[1], labels),
+        bar(state, size * window.width),
+        paths(shown, size, MAP_TOP),
+        titles(state, size, MAP_TOP, window.width, labels) if window.step == 1 else block_titles(shown, size, MAP_TOP),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part)
@@ -52,30 +54,43 @@ def bar(state: RunState, whole: float) -> str:
     return "".join(pieces)
 
 
-def paths(grid: np.ndarray[tuple[int, int], np.dtype[np.float32]], size: float, top: float) -> str:
-    """The map, one path a state."""
+def paths(shown: Cells, size: float, top: float) -> str:
+    """The map, one path a state and shade."""
     gap = 1.0 if size >= 5 else 0.0
     drawn = []
-    for one in State:
-        runs = runs_of(grid == one, joined=not gap)
-        if runs:
-            height = size - gap
-            steps = "".join(
-                f"M{first * size:.2f} {top + row * size:.2f}h{(last - first) * size - gap:.2f}v{height:.2f}"
-                f"h-{(last - first) * size - gap:.2f}z"
-                for row, first, last in runs
+    for code in np.unique(shown.codes).tolist():
+        steps = "".join(
+            f"M{column * size:.2f} {top + row * size:.2f}h{size - gap:.2f}v{size - gap:.2f}h-{size - gap:.2f}z"
+            for row, column in (
+                divmod(cell, shown.window.width) for cell in np.flatnonzero(shown.codes == code).tolist()
             )
-            drawn.append(f'<path fill="{COLOURS[one]}" d="{steps}"/>')
+        )
+        drawn.append(f'<path fill="{shade(*divmod(code, LEVELS))}" d="{steps}"/>')
     return "\n".join(drawn)
 
 
-def runs_of(flags: np.ndarray[tuple[int, int], np.dtype[np.bool_]], *, joined: bool) -> list[tuple[int, int, int]]:
-    """Where flags are set: (row, first column, column after the last), neighbours in a row `joined` or not."""
-    if not joined:
-        return [(int(row), int(column), int(column) + 1) for row, column in np.argwhere(flags)]
-    edges = np.diff(np.pad(flags, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    firsts, lasts = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    return [(int(a[0]), int(a[1]), int(b[1])) for a, b in zip(firsts, lasts, strict=True)]
+def shade(state: int, level: int) -> str:
+    """The colour of a cell: that of its worst state, the fuller the more of its indexes are done."""
+    one = State(state)
+    if level == LEVELS - 1:
+        return COLOURS[one]
+    share = level / (LEVELS - 1)
+    if one == State.QUEUED:
+        return faded(State.SUCCEEDED, round(0.15 + 0.6 * share, 2))
+    faint = FAINT.get(one, FAINTEST)
+    return faded(one, round(faint + (1 - faint) * share, 2))
+
+
+def block_titles(shown: Cells, size: float, top: float) -> str:
+    """Crosses and tooltips on the blocks in which something failed."""
+    drawn = []
+    for cell in np.flatnonzero(shown.worst == State.FAILED)[:MOST_TITLES].tolist():
+        row, column = divmod(cell, shown.window.width)
+        indexes, counts = shown.window.of(cell), shown.counts[cell]
+        done, failed = int(counts[State.SUCCEEDED]), int(counts[State.FAILED])
+        told = f"indexes {indexes.start}-{indexes.stop - 1} · {done} of {len(indexes)} done, {failed} failed"
+        drawn.append(marked(column * size, top + row * size, size, told, is_crossed=True))
+    return "".join(drawn)
 
 
 def titles(state: RunState, size: float, top: float, width: int, labels: Sequence[str] | None) -> str:
@@ -86,10 +101,14 @@ def titles(state: RunState, size: float, top: float, width: int, labels: Sequenc
         row, column = divmod(index, width)
         x, y = column * size, top + row * size
         told = " · ".join(cell_words(state, index, labels, group))
-        mark = cross(x, y, size) if state.states[index] in TROUBLE else ""
-        box = f'<rect x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}" fill="transparent"/>'
-        drawn.append(f"<g><title>{html.escape(told)}</title>{box}{mark}</g>")
+        drawn.append(marked(x, y, size, told, is_crossed=state.states[index] in TROUBLE))
     return "".join(drawn)
+
+
+def marked(x: float, y: float, size: float, told: str, *, is_crossed: bool) -> str:
+    """A tooltip over a cell, and a cross in it."""
+    box = f'<rect x="{x:.1f}" y="{y:.1f}" width="{size:.1f}" height="{size:.1f}" fill="transparent"/>'
+    return f"<g><title>{html.escape(told)}</title>{box}{cross(x, y, size) if is_crossed else ''}</g>"
 
 
 def cross(x: float, y: float, size: float) -> str:

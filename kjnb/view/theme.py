@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import numpy.typing as npt
-
 from kjnb.model.state import RunState, State
 
 COLOURS = {
@@ -22,6 +19,8 @@ COLOURS = {
     State.FAILED: "#d55e00",
     State.LOST: "#cc79a7",
 }
+FAINT = {State.FAILED: 0.7, State.LOST: 0.7, State.RETRYING: 0.6}  # of a block of which nothing else is done
+FAINTEST = 0.45
 INK = "#737b87"
 LINE = "rgba(128,136,148,0.25)"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
@@ -38,6 +37,12 @@ SHOWN = (
     State.LOST,
     State.QUEUED,
 )
+
+
+def faded(state: State, alpha: float) -> str:
+    """A state's colour, half transparent: over any page it is paler."""
+    red, green, blue = bytes.fromhex(COLOURS[state][1:])
+    return f"rgba({red},{green},{blue},{alpha})"
 
 
 def word(state: State, *, over: bool) -> str:
@@ -59,15 +64,6 @@ def columns(completions: int) -> int:
         return completions
     wanted = 2 * math.sqrt(completions)
     return next((number for number in COLUMNS if number >= wanted), COLUMNS[-1])
-
-
-def cells(state: RunState) -> npt.NDArray[np.float32]:
-    """The map: one number an index, row by row, NaN where there is none."""
-    width = columns(state.completions)
-    rows = -(-state.completions // width)
-    grid = np.full(rows * width, np.nan, dtype=np.float32)
-    grid[: state.completions] = state.states
-    return grid.reshape(rows, width)
 
 
 def legend(state: RunState) -> list[tuple[State, str]]:

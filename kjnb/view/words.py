@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import html as markup
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kjnb.model.state import Group, RunState, State
+from kjnb.model.state import Failure, Group, RunState, State
 from kjnb.view.labels import group_text
 from kjnb.view.theme import counted
 from kjnb.view.timeline import Timeline
 
 MOST_GROUPS = 5
+LONGEST_REASON = 60
 FRAME = re.compile(r'^(\s*File ")[^"\n]*/(?:(?:site|dist)-packages|lib/python3\.\d+)/', re.MULTILINE)
 ORDER = (State.RUNNING, State.STARTING, State.RETRYING, State.FAILED, State.LOST)
 
@@ -23,6 +25,8 @@ def line(state: RunState, timeline: Timeline, why: str = "") -> str:
     `why` is what keeps it, in a few words: the `short` of its diagnosis.
     """
     parts = [counts_text(state)]
+    if timeline.stragglers:
+        parts += [f"{len(timeline.stragglers):,} much slower than the others"]
     if state.over:
         parts += [ending(state, timeline)]
     elif state.suspended:
@@ -39,8 +43,25 @@ def counts_text(state: RunState) -> str:
     counts = state.counts
     parts = [f"{counts[State.SUCCEEDED]:,} of {state.completions:,} done"]
     shown = [*ORDER, State.QUEUED] if state.over else ORDER
-    parts += [counted(counts[one], one, over=state.over) for one in shown if counts[one]]
+    parts += [counted(counts[one], one, over=state.over) + in_common(state, one) for one in shown if counts[one]]
     return ", ".join(parts)
+
+
+def in_common(state: RunState, one: State) -> str:
+    """What the failed indexes have in common, in a word: " (OOMKilled)", " (KeyError and 2 other kinds)"."""
+    if one != State.FAILED:
+        return ""
+    kinds = Counter(short_reason(failure) for failure in state.failures if failure.final or state.over)
+    (first, _), *others = kinds.most_common() or [("", 0)]
+    more = f" and {len(others)} other kind{'s' if len(others) > 1 else ''}" if others else ""
+    return f" ({first}{more})" if first else ""
+
+
+def short_reason(failure: Failure) -> str:
+    """The exception's name, the pod's reason, or its exit code; "" if nothing is known."""
+    reason = "" if failure.reason == "Error" else failure.reason
+    code = "" if failure.exit_code is None else f"exit code {failure.exit_code}"
+    return (failure.error or reason or code)[:LONGEST_REASON]
 
 
 def ending(state: RunState, timeline: Timeline) -> str:

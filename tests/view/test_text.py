@@ -57,7 +57,7 @@ def test_page(case, golden):
 def test_the_line():
     state = STATES["middle"]
     assert text.line(state, timeline(state, START + 10)) == (
-        "6 of 40 done, 2 running, 1 starting, 1 retrying, 1 failed · 36.0/min · about 55 s left"
+        "6 of 40 done, 2 running, 1 starting, 1 retrying, 1 failed (ValueError) · 36.0/min · about 55 s left"
     )
     state = run(3, job("0-2", conditions=COMPLETE, ended=START + 4), *pods("0:Succeeded 1:Succeeded 2:Succeeded"))
     assert text.line(state, timeline(state, START + 9)) == "3 of 3 done · succeeded in 4.0 s · 45.0/min"
@@ -149,7 +149,7 @@ def test_pictures_of_any_size_are_small(count):
 
 
 def test_crosses_are_drawn_where_there_is_room():
-    small, large = run(100, *pods("0:Failed")), run(20_000, *pods("0:Failed"))
+    small, large = run(100, *pods("0:Failed")), run(4_000, *pods("0:Failed"))
     assert 'stroke="#fff"' in text.svg(small, timeline(small, START))
     assert 'stroke="#fff"' not in text.svg(large, timeline(large, START))
 
@@ -175,3 +175,33 @@ def test_tables_have_numbers_to_the_right():
     table = text.table(["index", "state"], [[7, "failed"], [11, None]])
     assert table == "index   state\n    7   failed\n   11"
     assert text.table(["a", "b"], []) == "a   b"
+
+
+def test_the_line_says_what_failures_have_in_common():
+    killed = [pod(i, "Failed", reason="OOMKilled", exit_code=137) for i in (0, 1)]
+    assert text.line(run(9, job(failed="0-1"), *killed), timeline(run(9), START)).startswith(
+        "0 of 9 done, 2 failed (OOMKilled)"
+    )
+    more = run(9, job(failed="0-3"), *killed, pod(2, "Failed"), pod(3, "Failed"), account(3))
+    assert "4 failed (OOMKilled and 2 other kinds)" in text.line(more, timeline(more, START))
+    two = run(9, job(failed="0-2"), *killed, pod(2, "Failed", reason="Error", exit_code=9))
+    assert "3 failed (OOMKilled and 1 other kind)" in text.line(two, timeline(two, START))
+    unseen = run(9, job(failed="0"))
+    assert "1 failed" in text.line(unseen, timeline(unseen, START))
+    assert "(" not in text.line(unseen, timeline(unseen, START))
+
+
+def test_the_line_tells_of_stragglers():
+    facts = [account(i, "succeeded", start=START, end=START + 9) for i in range(10)]
+    late = run(40, job(), *facts, pod(20, "Running", created=START, started=START))
+    assert "1 much slower than the others" in text.line(late, timeline(late, START + 100))
+
+
+def test_a_picture_of_very_many_is_drawn_in_blocks():
+    facts = [*(pod(i, "Succeeded") for i in range(0, 20_000, 3)), *pods("40:Failed 19990:Pending"), job(failed="40")]
+    state = run(20_000, *facts)
+    picture = text.svg(state, timeline(state, START + 9))
+    assert "<title>indexes 25-49 · 8 of 25 done, 1 failed</title>" in picture
+    assert 'fill="rgba(0,158,115,' in picture
+    assert len(picture) < 90_000
+    ET.fromstring(picture)

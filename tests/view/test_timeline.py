@@ -129,3 +129,28 @@ def test_curves_are_short_however_many_indexes():
     assert len(line.completed.times) == MOST_POINTS + 2
     assert (np.diff(line.completed.counts) >= 0).all()
     assert line.completed.counts[[0, -1]].tolist() == [0, 3000]
+
+
+def took(*seconds):
+    return [account(i, "succeeded", start=START, end=START + each) for i, each in enumerate(seconds)]
+
+
+def test_the_band_is_as_wide_as_durations_differ():
+    alike = timeline(run(40, job(parallelism=2), *took(*[9.0] * 10)), START + 20)
+    assert alike.band == (alike.eta, alike.eta)
+    mixed = timeline(run(40, job(parallelism=2), *took(*[5.0, 13.0] * 5)), START + 20)
+    low, high = mixed.band
+    assert low < mixed.eta < high
+    assert high - mixed.eta > mixed.eta - low, "the last to start may be a long one"
+    assert timeline(run(40, job(), *took(5.0, 9.0)), START + 20).band is None
+    assert timeline(run(5, job("0-4", conditions=COMPLETE), *took(*[9.0] * 5)), START + 20).band is None
+
+
+def test_a_straggler_takes_longer_than_hardly_any_other():
+    slow = [pod(i, "Running", created=START, started=START + start) for i, start in ((20, 5), (21, 0), (22, 95))]
+    line = timeline(run(40, job(), *took(*[9.0] * 10), *slow), START + 100)
+    assert (line.far, line.stragglers) == (18, (21, 20))
+    assert timeline(run(40, job(), *took(*[0.1] * 10)), START + 100).far == 1.0
+    assert timeline(run(40, job(), *took(9.0), *slow), START + 100).stragglers == ()
+    stopped = timeline(run(40, job(gone=True), *took(*[9.0] * 10), *slow), START + 100)
+    assert stopped.stragglers == ()
