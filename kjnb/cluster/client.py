@@ -191,9 +191,10 @@ class Cluster:
             return False
         return True
 
-    def log(self, pod: str, tail: int | None = None) -> bytes:
-        """Read a pod's log so far, or its last `tail` lines."""
+    def log(self, pod: str, tail: int | None = None, most: int | None = None) -> bytes:
+        """Read a pod's log so far, or its last `tail` lines, of these `most` bytes."""
         query = {"tailLines": str(tail)} if tail is not None else {}
+        query |= {"limitBytes": str(most)} if most is not None else {}
         data: bytes = self._ask("GET", self._path("pods", pod, "log"), query, read=ANSWER_SECONDS).data
         return data
 

@@ -291,6 +291,15 @@ class Stage:
         except FileNotFoundError:
             return None
 
+    def log_end(self, index: int, attempt: str, most: int) -> bytes | None:
+        """The last `most` bytes of the kept log of an attempt, None if there is none."""
+        try:
+            with self._names.log(index, attempt).open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - most))
+                return log.read(most)
+        except FileNotFoundError:
+            return None
+
     # ------------------------------------------------------------ the end
 
     def set_aside(self) -> Path | None:

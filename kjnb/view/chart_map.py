@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kjnb.model.state import RunState, State
-from kjnb.view.mosaic import LEVELS, Cells, Window, cells, grid
+from kjnb.view.mosaic import LEVELS, Cells, Window, cells
 from kjnb.view.picture import cell_words
 from kjnb.view.theme import COLOURS, FAINT, FAINTEST, SHOWN, counted, faded, word
 from kjnb.view.timeline import Timeline
@@ -42,7 +42,7 @@ def inside(window: Window) -> range:
 
 def names(window: Window, labels: Sequence[str] | None) -> Words:
     """What each cell is called, for as long as the run lives: "index 7 · LGA", "indexes 700-799 · LGA … SFO"."""
-    return grid(np.array([name(window.of(cell), labels) for cell in range(window.cells)], dtype=object), window, "")
+    return np.array([name(window.of(cell), labels) for cell in range(window.cells)], dtype=object)
 
 
 def name(indexes: range, labels: Sequence[str] | None) -> str:
@@ -64,7 +64,7 @@ def heatmap(state: RunState, shown: Cells, named: Words) -> dict[str, Any]:
         "y": places // window.width,
         "z": shown.codes,
         "text": named,
-        "customdata": grid(told(state, shown), window, ""),
+        "customdata": told(state, shown),
         "hovertemplate": template(window),
         "hoverongaps": False,
         "colorscale": colour_scale(),

@@ -113,10 +113,3 @@ def cells(state: RunState, window: Window) -> Cells:
     for one in WORST:
         worst[counts[:, one] > 0] = one
     return Cells(window, worst, counts)
-
-
-def grid(values: npt.NDArray[np.generic], window: Window, nothing: object) -> npt.NDArray[np.object_]:
-    """One value a cell, row by row from the top left; `nothing` where the last row has no cell."""
-    placed = np.full(window.rows * window.width, nothing, dtype=object)
-    placed[: window.cells] = values
-    return placed.reshape(window.rows, window.width)

@@ -14,6 +14,7 @@ from kjnb.view.words import escaped
 
 MONOSPACE = "font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px"
 FIRST_LINES, LAST_LINES = 10, 6
+AS_IT_STANDS = "mathjax_ignore tex2jax_ignore"  # or pages would set what stands between dollars as formulas, with links
 BOX = "margin:4px 0;padding:6px 8px;border-left:3px solid #d55e00;background:rgba(128,136,148,0.12)"
 
 
@@ -70,4 +71,4 @@ def html(state: RunState, timeline: Timeline, as_of: str = "", labels: Sequence[
     if not state.over:
         parts += [f'<div style="{MONOSPACE}">{escaped(words.watch_line(state))}</div>']
     style = f"max-width:{WIDTH}px;padding-top:4px;font-size:13px;line-height:1.4"
-    return f'<div class="kjnb-static" style="{style}">{"".join(parts)}</div>'
+    return f'<div class="kjnb-static {AS_IT_STANDS}" style="{style}">{"".join(parts)}</div>'

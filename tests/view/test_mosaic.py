@@ -2,11 +2,10 @@
 
 import itertools
 
-import numpy as np
 import pytest
 
 from kjnb.model.state import State
-from kjnb.view.mosaic import LEVELS, MOST_BLOCKS, MOST_CELLS, Window, cells, grid, whole
+from kjnb.view.mosaic import LEVELS, MOST_BLOCKS, MOST_CELLS, Window, cells, whole
 from tests.model.facts import pod, pods, run
 
 
@@ -60,9 +59,3 @@ def test_cells_of_single_indexes_say_their_state():
     assert shown.worst.tolist() == state.states[100:].tolist()
     assert (shown.codes // LEVELS).tolist() == shown.worst.tolist()
     assert shown.sizes.tolist() == [1] * 100
-
-
-def test_the_last_row_may_be_short():
-    placed = grid(np.arange(90), Window(0, 90), None)
-    assert placed.shape == (3, 40)
-    assert placed[2, 9:11].tolist() == [89, None]
