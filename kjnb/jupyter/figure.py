@@ -36,6 +36,8 @@ class QuietFigure(go.FigureWidget):
         changes = [flat_changes(old, new) for old, new in zip(old_traces, traces, strict=True)]
         touched = [number for number, change in enumerate(changes) if change]
         around = flat_changes(old_layout, layout)
+        if "height" in around:  # alone it would make the width of that moment a fixed one
+            around |= {"autosize": True, "width": None}
         if touched or around:
             for number in touched:
                 put_all(self._data[number], changes[number])

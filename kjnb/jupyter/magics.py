@@ -13,6 +13,7 @@ from kjnb.connect import SESSION, Session
 from kjnb.errors import KjnbError, RunNotFound, UsageError
 from kjnb.jupyter import cells, completion, frontend
 from kjnb.jupyter.monitor import monitor
+from kjnb.view.page import AS_IT_STANDS
 
 
 @magics_class
@@ -76,7 +77,7 @@ class _Words:
         return self.text
 
     def _repr_html_(self) -> str | None:
-        return self.html or None
+        return f'<div class="{AS_IT_STANDS}">{self.html}</div>' if self.html else None
 
 
 def _told(function: Any, *args: Any) -> Any:
