@@ -216,32 +216,3 @@ def test_the_view_in_a_dark_page(notebook: Any, lab: Lab, gates: Gates) -> None:
     assert "255, 255, 255" not in colours[0]
     gates.open()
     expect(book.page.locator(".kjnb-monitor")).to_have_count(0)
-
-
-PAYLOAD = "<img src=x onerror=window.hit=1>\"'><script>window.hit=2</script><svg onload=window.hit=3>"
-HOSTILE = f"""\
-%load_ext kjnb
-import pandas as pd
-evil = {PAYLOAD!r}
-df = pd.DataFrame({{"key": [evil, "b", "b", evil + "2"], evil: [1, 2, 3, 4]}})"""
-HOSTILE_CELL = """\
-%%kjob df --by key --name hostile --out run
-if index == 0:
-    raise ValueError(str(part.iloc[0, 0]))
-part.iloc[:, 1].sum()"""
-
-
-def test_data_never_becomes_markup(notebook: Any) -> None:
-    """Keys, column names and errors that look like a page's code are shown as text, live, static and in answers."""
-    book = notebook(HOSTILE, HOSTILE_CELL, "%kjob watch hostile", "%kjob failures hostile", "%kjob list")
-    book.run_to_end(0)
-    book.run_to_end(1)
-    expect(book.output(1).locator(".kjnb-static")).to_contain_text("1 failed")
-    expect(book.output(1).locator(".kjnb-static")).to_contain_text("<img src=x")
-    for number in (2, 3, 4):
-        book.run_to_end(number)
-    expect(book.output(3)).to_contain_text("<img src=x")
-    book.page.locator(".kjnb-static svg").first.hover()
-    assert book.page.evaluate("() => window.hit") is None
-    assert book.page.locator("img[src=x]").count() == 0
-    book.shot("hostile-1600")
