@@ -26,6 +26,8 @@ from kjnb.run.wanted import decide
 from kjnb.task import cellcode
 from kjnb.task.task import Task
 
+SETTLING = 5.0  # seconds
+
 
 def run_cell(shell: Any, session: Session, line: str, body: str) -> None:
     """Read the line, launch the body over the frame, show the view; wait if the line says so."""
@@ -67,6 +69,8 @@ def wait(run: Run, view: Monitor, asked: grammar.CellLine, names: dict[str, Any]
     try:
         value = run.result()
     finally:
+        if run.state.over:  # all results may be there a moment before the last word on the run
+            run.follower.until(lambda: False, SETTLING)
         view.finish()
     if asked.options.result:
         names[asked.options.result] = value

@@ -47,10 +47,10 @@ class LiveView:
         self.gone = False
         self.figure: Any = QuietFigure(*self._draft(state, timeline))
         self.figure.data[0].on_click(lambda _, points, __: clicked(points, ask))
-        self.top = _classed(Top(ask, role="top", name=state.name), "kjnb-part")
-        self.bottom = _classed(Bottom(ask, role="bottom", name=state.name), "kjnb-part")
-        self._chart = _classed(ipywidgets.VBox([self.figure]), "kjnb-chart")
-        self.box = _classed(ipywidgets.VBox([self.top, self._chart, self.bottom]), "kjnb-monitor")
+        self.top = Top(ask, role="top", name=state.name)
+        self.bottom = Bottom(ask, role="bottom", name=state.name)
+        self._chart = ipywidgets.VBox([self.figure], _dom_classes=["kjnb-chart"])
+        self.box = ipywidgets.VBox([self.top, self._chart, self.bottom], _dom_classes=["kjnb-monitor"])
         self._fitted = False
         self.say(state, timeline)
 
@@ -191,7 +191,3 @@ def clicked(points: Any, ask: Callable[[Asked], None]) -> None:
     """Hand on a click on the map, as the row and column of its cell."""
     if points.xs and points.ys:
         ask({"do": "cell", "row": round(points.ys[0]), "column": round(points.xs[0])})
-
-
-def _classed(widget: Any, name: str) -> Any:
-    return widget.add_class(name)

@@ -54,6 +54,7 @@ class Monitor:
         self._computing: frontend.Computing | None = None
         self._diagnosing: Diagnosing | None = None
         self._was_over = self._is_last = False
+        self._why = ("", "")
         self._shown = self._updated = self._drawn_at = clock()
 
     def _ipython_display_(self) -> None:
@@ -154,8 +155,10 @@ class Monitor:
         is_old = not state.over and now - self._drawn_at >= max(IDLE, STEP * (line.elapsed or 0.0))
         is_due = state is not self._drawn or self._attending.is_stale or is_old
         found = self._diagnosing.look(state) if self._diagnosing else ()
-        why, cause = short(found), self._cause(found, state)
-        self._context.run(self.live.draw if is_due else self.live.say, state, line, why, cause)
+        why = short(found), self._cause(found, state)
+        if is_due or why != self._why:
+            self._context.run(self.live.draw if is_due else self.live.say, state, line, *why)
+            self._why = why
         if is_due:
             self._drawn, self._drawn_at, self._attending.is_stale = state, now, False
             self._draws.append(time.monotonic())

@@ -41,7 +41,13 @@ def run(home: Any, gates: Gates) -> Any:
         return index
 
     made = kjnb.launch(
-        work, pd.DataFrame({"x": range(6)}), partitions=6, parallelism=2, cpu="100m", backoff_limit_per_index=0
+        work,
+        pd.DataFrame({"x": range(6)}),
+        partitions=6,
+        parallelism=2,
+        cpu="100m",
+        memory="128Mi",
+        backoff_limit_per_index=0,
     )
     eventually(lambda: len(made.state.failures) == 2 and made.state.counts[2] == 2)
     yield made
