@@ -29,7 +29,7 @@ if index == 3:
     part["carier"]
 """
 DONE = re.compile(r"(\d+) of 24 done")
-MAP = "() => Array.from(document.querySelector('.kjnb-chart .js-plotly-plot').data[0].z, row => Array.from(row)).flat()"
+MAP = "() => Array.from(document.querySelector('.kjnb-chart .js-plotly-plot').data[0].z)"
 
 
 def cell(name: str, *, extra: str = "", flags: str = "") -> str:
