@@ -84,7 +84,7 @@ def manifest(
     """
     check_size(spec, completions)
     labels = {RUN_LABEL: run, LAUNCH_LABEL: launch, OWNER_LABEL: label_value(owner)}
-    template = {"metadata": {"labels": labels}, "spec": pod_spec(spec, stage, site)}
+    template = {"metadata": {"labels": {**labels}}, "spec": pod_spec(spec, stage, site)}
     patched = strategic_merge(template, dict(site.template))
     return {
         "apiVersion": "batch/v1",

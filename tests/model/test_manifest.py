@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import yaml
 from kubernetes import client
 
 from kjnb.errors import UsageError
@@ -22,6 +23,11 @@ def build(spec=SPEC, site=SITE, stage="/stage/flights-1a2b3c"):
 
 def test_the_restricted_form(golden):
     golden("restricted.json", json.dumps(build(), indent=1) + "\n")
+
+
+def test_yaml_of_it_has_no_references():
+    """People read it, and apply it."""
+    assert "&id" not in yaml.safe_dump(build())
 
 
 def test_the_form_with_a_site_of_its_own(golden):
