@@ -74,17 +74,18 @@ class Session:
         self._told = (target, namespace, over)
         return cluster
 
-    def connect(self, target: str | Cluster | None = None) -> Cluster:
+    def connect(self, target: str | Cluster | None = None, namespace: str | None = None) -> Cluster:
         """Give the session's cluster, or another one for this call; the embedded one is started if it is not running.
 
+        `namespace` is another one than the session's or the context's.
         Raises UsageError for an unknown context, ClusterError when the embedded cluster cannot be started.
         """
         if isinstance(target, Cluster):
             return target
         if target is None or (self._told and target == self._told[0]):
-            chosen, namespace, over = self._told or (self.target, None, {})
-            return self._connected(chosen, namespace, over)
-        return self._connected(target, None, {})
+            chosen, usual, over = self._told or (self.target, None, {})
+            return self._connected(chosen, namespace or usual, over)
+        return self._connected(target, namespace, {})
 
     def _connected(self, target: str, namespace: str | None, over: dict[str, str]) -> Cluster:
         if not isinstance(target, str) or not target.strip():
@@ -175,6 +176,17 @@ def configuration(context: str | None, kubeconfig: Path | None = None) -> tuple[
         what = f"context {context!r} cannot be used: {error}" if context else f"the kubeconfig cannot be used: {error}"
         raise UsageError(what, fix="kjnb.use('local') needs no kubeconfig") from error
     return _direct(loaded), chosen["name"], chosen["context"].get("namespace") or "default"
+
+
+def targets() -> list[str]:
+    """What a cluster can be named here: "local", then the contexts of the user's kubeconfig, if it can be read."""
+    from kubernetes.config import ConfigException, kube_config
+
+    try:
+        contexts, _ = kube_config.list_kube_config_contexts(os.environ.get("KUBECONFIG"))
+    except (ConfigException, OSError):
+        contexts = []
+    return list(dict.fromkeys(_names(contexts)))
 
 
 def in_cluster() -> tuple[Any, str, str]:

@@ -282,6 +282,7 @@ def cell_parser() -> Parser:
     cell.add_argument("--share", action="append", metavar="FRAME", help="let the body use this whole frame, too")
     cell.add_argument("--no-result", action="store_true", help="the body is run for its effects and gives no value")
     cell.add_argument("--context", metavar="C", help="another cluster for this call: local, a context's name")
+    cell.add_argument("--namespace", metavar="NS", help="another namespace for this call")
     options.add_arguments(parser)
     return parser
 
@@ -328,9 +329,14 @@ def is_expression(text: str) -> bool:
     return True
 
 
-def columns(by: list[str] | None, known: Iterable[Any]) -> list[str] | None:
-    """`--by a,b --by c` as column names; a column whose name holds a comma is found first."""
+def columns(by: list[str] | None, known: Iterable[Any]) -> list[Any] | None:
+    """`--by a,b --by c` as column names; a column whose name holds a comma is found first.
+
+    A name that is no text, like 2013, is found by what it looks like.
+    """
     if not by:
         return None
-    names = set(known)
-    return [column for word in by for column in ([word] if word in names else filter(None, word.split(",")))]
+    known = list(known)
+    names = {str(name): name for name in known} | {name: name for name in known if isinstance(name, str)}
+    words = [piece for word in by for piece in ([word] if word in names else filter(None, word.split(",")))]
+    return [names.get(word, word) for word in words]

@@ -101,10 +101,11 @@ def planned_cell(asked: grammar.CellLine, body: str, names: dict[str, Any], sess
         env=dict(spec.env),
         label=name or "cell",
     )
-    cluster = session.connect(said.context)
+    cluster = session.connect(said.context, said.namespace)
     by = grammar.columns(said.by, getattr(frame, "columns", ()))
     key = by[0] if by and len(by) == 1 else by
-    parts = plan(frame, cluster, spec, partitions=said.partitions, by=key, rows=said.rows, name=name or "")
+    called = name if name and task.kind == "cell" else ""  # a function gives the run its own name
+    parts = plan(frame, cluster, spec, partitions=said.partitions, by=key, rows=said.rows, name=called)
     return Cell(spec, task, parts, cluster)
 
 

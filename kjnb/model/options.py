@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import Field, fields
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from kjnb.errors import UsageError
 from kjnb.model.spec import WEEK, JobSpec, read_value
@@ -51,6 +52,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar=METAVARS[item.metadata["kind"]],
             help=help_text(item),
         )
+
+
+class FormField(NamedTuple):
+    """A field of JobSpec in a form: its label, what it means, what holds when it is left empty, and its group.
+
+    `lines`: it may be said several times, a line each.
+    """
+
+    name: str
+    label: str
+    help: str
+    placeholder: str
+    group: str
+    lines: bool
+
+
+MORE = "More"
+GROUPS = dict.fromkeys(("parallelism", "cpu", "memory"), "Resources")
+GROUPS |= dict.fromkeys(("backoff_limit_per_index", "max_failed_indexes", "retry_on"), "Failures")
+GROUPS |= dict.fromkeys(("timeout", "active_deadline_seconds", "ttl_seconds_after_finished"), "Time")
+
+
+@cache
+def form_fields() -> tuple[FormField, ...]:
+    """A form's field for each field of JobSpec; one without a group of its own stands under MORE."""
+    return tuple(
+        FormField(
+            item.name,
+            item.name.replace("_", " "),
+            f"{item.metadata['help']}{bounds_help(item)}".replace("; repeatable", ", a line each"),
+            default_text(item),
+            GROUPS.get(item.name, MORE),
+            item.name in REPEATABLE,
+        )
+        for item in fields(JobSpec)
+    )
+
+
+def bounds_help(item: Field[Any]) -> str:
+    """The bounds of a number in brackets, if it has some."""
+    bounds = bounds_text(item).rstrip("; ")
+    return f" ({bounds})" if bounds else ""
 
 
 def spec_fields(given: argparse.Namespace) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from typing import Any
 from kjnb.cluster.client import Cluster
 from kjnb.cluster.dropped import dropped
 from kjnb.errors import ClusterError, Conflict, NameTaken, Unreachable
-from kjnb.model.advice import advise
 from kjnb.model.names import MOST_RETRIES, retry_name
 from kjnb.model.partition import describe
 from kjnb.run import job as job_said
 from kjnb.run import names_taken
-from kjnb.run.wanted import Json, Known, Wanted, body_of, known_of, largest_part
+from kjnb.run.wanted import Json, Known, Wanted, advised, body_of, known_of
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,7 @@ def rehearsed(wanted: Wanted) -> DryRun:
 
 def advice(wanted: Wanted) -> tuple[str, ...]:
     """Everything that is unwise in it, as far as it can be told of this cluster."""
-    plan, nodes = wanted.parts.plan, wanted.cluster.nodes()
-    node = (max(cores for cores, _ in nodes), max(memory for _, memory in nodes)) if nodes else None
-    room, largest = wanted.cluster.allocatable(), largest_part(wanted.parts)
-    return tuple(map(str, advise(wanted.spec, plan.completions, room, plan.sizes, node=node, part_bytes=largest)))
+    return tuple(map(str, advised(wanted.spec, wanted.parts, wanted.cluster)))
 
 
 def asked(cluster: Cluster, body: Json) -> tuple[bool, list[str]]:

@@ -28,6 +28,7 @@ from kjnb.run.dryrun import DryRun, rehearsed
 from kjnb.run.handle import Run, retried
 from kjnb.run.trial import Trial, chosen_index, one_part, outcome
 from kjnb.run.wanted import Json, Known, Part, Wanted, body_of, decide, known_of, room_of, settings_of
+from kjnb.task import notebook
 from kjnb.task.task import Task
 
 ROUNDS = 4  # of looking who has the name, when others launch the same at the same time
@@ -35,12 +36,12 @@ GONE_SECONDS = 60.0
 
 
 @overload
-def launch(fn: Callable[..., Any], data: Any, *, dry_run: Literal[True], **settings: Any) -> DryRun: ...
+def launch(fn: Callable[..., Any] | str, data: Any, *, dry_run: Literal[True], **settings: Any) -> DryRun: ...
 @overload
-def launch(fn: Callable[..., Any], data: Any, *, trial: int, **settings: Any) -> Trial: ...
+def launch(fn: Callable[..., Any] | str, data: Any, *, trial: int, **settings: Any) -> Trial: ...
 @overload
 def launch(
-    fn: Callable[..., Any],
+    fn: Callable[..., Any] | str,
     data: Any,
     *,
     partitions: int | None = None,
@@ -56,7 +57,7 @@ def launch(
     **settings: Any,
 ) -> Run: ...
 def launch(
-    fn: Callable[..., Any],
+    fn: Callable[..., Any] | str,
     data: Any,
     *,
     partitions: int | None = None,
@@ -73,6 +74,7 @@ def launch(
 ) -> Run | DryRun | Trial:
     """Run `fn` on every partition of `data` (a DataFrame, or Partitions), each in a pod of its own; returns at once.
 
+    `fn` may be a cell's text, too: `In[7]` is what cell 7 of this notebook says.
     `fn(part)` is also given `index` and `completions` if it has parameters of those names, and `args`. `settings` are
     the fields of JobSpec: parallelism, cpu="500m", memory="512Mi", backoff_limit_per_index, timeout, seed, … What is
     unset is chosen and printed. A launch that was made before attaches to its run, or retries what it lacks; `fresh`
@@ -86,9 +88,10 @@ def launch(
             "dry_run and trial were both given: one creates nothing, the other a run", fix="say one of them"
         )
     spec = JobSpec.checked(environ=os.environ, **settings)
-    task = Task.function(fn, args, files=spec.files, env=dict(spec.env))
+    task = _task(fn, data, args, spec)
     chosen = SESSION.connect(cluster)
-    planned = plan(data, chosen, spec, partitions=partitions, by=by, rows=rows)
+    called = task.name if task.kind == "cell" else ""
+    planned = plan(data, chosen, spec, partitions=partitions, by=by, rows=rows, name=called)
     if dry_run:
         return rehearsed(decide(spec, task, planned, chosen, name))
     if is_trial:
@@ -96,6 +99,18 @@ def launch(
     run = submit(spec, task, planned, chosen, name=name, fresh=fresh, replace=replace)
     _say(run)
     return run
+
+
+def _task(fn: Callable[..., Any] | str, data: Any, args: Mapping[str, Any] | None, spec: JobSpec) -> Task:
+    """The task of a function, or of a cell's text, as a `%%kjob` cell over that data has it."""
+    shipped: dict[str, Any] = {"files": spec.files, "env": dict(spec.env)}
+    if not isinstance(fn, str):
+        return Task.function(fn, args, **shipped)
+    if args:
+        raise UsageError("args are a function's, and a cell was given", fix="let the cell use the notebook's own names")
+    names = notebook.names()
+    frame = notebook.name_of(data, names)
+    return Task.cell(fn, names, frame_name=frame, label=frame or "cell", **shipped)
 
 
 def _say(run: Run) -> None:

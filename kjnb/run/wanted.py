@@ -15,7 +15,7 @@ from kjnb.cluster.client import Cluster
 from kjnb.connect import owner
 from kjnb.errors import NotFound, UsageError
 from kjnb.model import sizing
-from kjnb.model.advice import Level, advise
+from kjnb.model.advice import Advice, Level, advise
 from kjnb.model.fingerprint import fingerprint
 from kjnb.model.manifest import RUN_LABEL, Site, manifest
 from kjnb.model.names import check_name, run_name
@@ -98,12 +98,7 @@ def decide(
     spec: JobSpec, task: Task, planned: Partitions, cluster: Cluster, name: str | None, trial: Part | None = None
 ) -> Wanted:
     """Decide everything; reads the cluster, changes nothing. UsageError for what cannot be launched."""
-    site = Site.read(cluster.defaults(), sys.executable)
-    if not site.stage:
-        raise UsageError(
-            f"the cluster {cluster.context} does not say where runs are kept",
-            fix=f"kjnb.use({cluster.target!r}, stage='/a/folder/that/its/pods/see')",
-        )
+    site = site_of(cluster)
     content = parts.digest(planned)
     same = fingerprint(task.digest, f"{content} {trial}" if trial else content, planned.plan, spec)
     completions = planned.plan.completions
@@ -123,6 +118,17 @@ def decide(
         stage=Stage.at(f"{site.stage.rstrip('/')}/{final}"),
         notes=(*_where(cluster), *notes, *planned.notes, _travels(task)),
     )
+
+
+def site_of(cluster: Cluster) -> Site:
+    """What the cluster wants by default. UsageError if it does not say where runs are kept."""
+    site = Site.read(cluster.defaults(), sys.executable)
+    if not site.stage:
+        raise UsageError(
+            f"the cluster {cluster.context} does not say where runs are kept",
+            fix=f"kjnb.use({cluster.target!r}, stage='/a/folder/that/its/pods/see')",
+        )
+    return site
 
 
 def room_of(cluster: Cluster) -> sizing.Room | None:
@@ -151,6 +157,15 @@ def settings_of(spec: JobSpec, planned: Partitions, cluster: Cluster) -> tuple[J
 def largest_part(planned: Partitions) -> int:
     """Bytes of the largest partition, estimated."""
     return int(planned.plan.sizes.max() * planned.row_bytes)
+
+
+def advised(spec: JobSpec, planned: Partitions, cluster: Cluster) -> list[Advice]:
+    """Everything that is unwise in a run, as far as it can be told of this cluster; warnings first."""
+    nodes = cluster.nodes()
+    node = (max(cores for cores, _ in nodes), max(memory for _, memory in nodes)) if nodes else None
+    room = None if nodes is None else (sum(cores for cores, _ in nodes), sum(memory for _, memory in nodes))
+    plan, largest = planned.plan, largest_part(planned)
+    return advise(spec, plan.completions, room, plan.sizes, node=node, part_bytes=largest)
 
 
 def _unwise(spec: JobSpec, planned: Partitions, room: sizing.Room | None) -> list[str]:

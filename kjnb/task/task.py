@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import functools
 import hashlib
 import inspect
 import io
+import re
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -82,8 +84,13 @@ class Task:
         """A task that runs a cell's body as one module in which `part`, `index` and `completions` are there.
 
         Mistakes that can be seen before it runs are TaskErrors with line, text and fix; `frame_name` is the data
-        expression, whose frame the body may use only if `share` names it.
+        expression, whose frame the body may use only if `share` names it. Blank lines at the end say nothing; a body
+        that only calls a function of the notebook on its part is a task of that function.
         """
+        source = source.rstrip() + "\n"
+        fn = None if share or no_result else called(source, namespace)
+        if fn is not None:
+            return cls.function(fn, files=files, env=env)
         filename = f"<cell {label} {hashlib.sha256(source.encode(errors='replace')).hexdigest()[:6]}>"
         cell = cellcode.analyse(source, filename, result=worker.RESULT, no_result=no_result)
         used = used_names(source, cell, namespace)
@@ -218,6 +225,25 @@ def _part_parameter(
         raise TaskError(what, fix="leave the one for the rows out of args")
     define = "lambda part: ..." if name == "lambda" else f"def {name}(part): ..."
     raise TaskError(f"{name} takes no part", fix=f"give it a parameter for the rows: {define}")
+
+
+def call_text(fn: Callable[..., Any], name: str) -> str:
+    """A call of a function as a launch makes it, for a cell's body: "clean(part, index=index)"."""
+    how = calling(fn, {}, name)
+    part = [] if how["part"] == "" else ["part" if how["part"] is None else f"{how['part']}=part"]
+    return f"{name}({', '.join([*part, *(f'{given}={given}' for given in how['passes'])])})"
+
+
+def called(source: str, namespace: Mapping[str, Any]) -> Callable[..., Any] | None:
+    """The function that a body calls as a launch of it would, if that is all it does: the two are the same task."""
+    found = re.match(r"\s*(\w+)\(", source)
+    fn = namespace.get(found[1]) if found else None
+    if found is None or not isinstance(fn, types.FunctionType):
+        return None
+    with contextlib.suppress(TaskError, SyntaxError, ValueError):
+        if ast.dump(ast.parse(source)) == ast.dump(ast.parse(call_text(fn, found[1]))):
+            return fn
+    return None
 
 
 def _names(parameters: list[inspect.Parameter]) -> str:
