@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from kjnb.connect import connect, use
+    from kjnb.jupyter.launcher import launcher
     from kjnb.jupyter.monitor import monitor
     from kjnb.model.partition import partition
     from kjnb.report import report
@@ -33,6 +34,7 @@ PLACES = {
     "runs": "kjnb.run.handle",
     "Run": "kjnb.run.handle",
     "monitor": "kjnb.jupyter.monitor",
+    "launcher": "kjnb.jupyter.launcher",
     "report": "kjnb.report",
     "chart": "kjnb.run.handle",
 }
@@ -45,6 +47,7 @@ __all__ = [  # noqa: PLE0604, RUF100
     "chart",
     "connect",
     "launch",
+    "launcher",
     "monitor",
     "partition",
     "report",

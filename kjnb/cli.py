@@ -93,6 +93,8 @@ def verb(words: list[str]) -> int:
         from kjnb.bar import follow
 
         return follow(answer.run)
+    if answer.form is not None:
+        print("The launcher is a form in a notebook: %kjob launcher there. In a script: kjnb.launch(fn, frame).")
     if ask.verb.name == "use" and ask.name:
         print(f"For this shell: export KJNB_CLUSTER={ask.name}")
     return DONE

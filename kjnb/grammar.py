@@ -91,7 +91,7 @@ class Verb:
 
     name: str
     help: str
-    takes: str = "name"  # "nothing", "name", "index" or "number" (a name, a whole number, or both), "cluster"
+    takes: str = "name"  # or a key of WORDS ("index", "number": a name, a whole number, or both), or "nothing"
     options: Callable[[Parser], None] | None = None
 
 
@@ -139,6 +139,7 @@ VERBS: dict[str, Verb] = {
         Verb("delete", "remove a run's Jobs and pods; its results stay unless --results", options=_delete_options),
         Verb("diagnose", "why a run does not go on, or what failed, each with its fix"),
         Verb("failures", "which indexes failed, grouped, with the first traceback"),
+        Verb("launcher", "a form that launches, with the cell and the call that do the same", "frame"),
         Verb("list", "your runs", "nothing", _list_options),
         Verb("logs", "what an index printed", "index", _logs_options),
         Verb("report", "a notebook and an HTML page of a run, from its stage alone", options=_report_options),
@@ -160,6 +161,7 @@ WORDS = {
     "name": ("NAME", "the run (default: the last one)"),
     "index": ("NAME|INDEX", "the run (default: the last one), and a completion index"),
     "number": ("NAME|N", "the run (default: the last one), and how many indexes at the same time"),
+    "frame": ("FRAME", "any expression, unquoted (default: chosen in the form)"),
     "cluster": ("CLUSTER", "local, a context's name, or in-cluster"),
 }
 
@@ -180,6 +182,16 @@ class Ask:
         return self.parser.prog.partition(" ")[0]
 
 
+def verb_words(line: str) -> list[str]:
+    """The words of `%kjob VERB …`; a FRAME is one word, with its own quotes."""
+    first, _, rest = line.strip().partition(" ")
+    verb = VERBS.get(first)
+    if verb is None or verb.takes != "frame":
+        return split(line)
+    frame, options = cut(rest)
+    return [first, *([frame] if frame else []), *split(options)]
+
+
 def verb_parser(verb: Verb, prog: str) -> Parser:
     """The parser of one verb; `prog` is how the door is called: `%kjob` or `kjnb`."""
     parser = Parser(f"{prog} {verb.name}", verb.help[0].upper() + verb.help[1:] + ".")
@@ -189,7 +201,7 @@ def verb_parser(verb: Verb, prog: str) -> Parser:
         parser.usage = f"{parser.prog.replace('%', '%%')} [{metavar.replace('|', '] [')}] [options]"
     if verb.takes == "index":
         parser.add_argument("--index", type=int, metavar="I", help="the completion index")
-    if verb.takes != "cluster":
+    if verb.takes not in ("cluster", "frame"):
         parser.add_argument("--context", metavar="C", help="another cluster for this call: local, a context's name")
     if verb.options:
         verb.options(parser)
@@ -210,6 +222,8 @@ def read_verb(words: Words, prog: str) -> Ask:
 
 def _name(verb: Verb, words: list[str], index: int | None, prog: str) -> tuple[str | None, int | None]:
     """A bare whole number is an index; a run's name contains a letter."""
+    if verb.takes == "frame":
+        return " ".join(words) or None, None
     numbers = [word for word in words if re.fullmatch(r"[+-]?\d+", word)]
     names = [word for word in words if word not in numbers]
     if len(names) > 1:

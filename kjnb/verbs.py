@@ -29,13 +29,17 @@ from kjnb.view.labels import named
 
 @dataclass(frozen=True)
 class Answer:
-    """Words for every door, HTML for a page, the value a line gives back, the run it is about; `view`: look at it."""
+    """Words for every door, HTML for a page, the value a line gives back, the run it is about; `view`: look at it.
+
+    `form` is the FRAME of a launcher to show, "" for one that is chosen there; None for no launcher.
+    """
 
     text: str = ""
     html: str = ""
     value: Any = None
     run: Any = None
     view: bool = False
+    form: str | None = None
 
 
 def answer(ask: Ask, session: Session) -> Answer:
@@ -264,6 +268,11 @@ def attach_run(ask: Ask, session: Session) -> Answer:
     return Answer(f"{run.name}: {run.status_text()}", run=run, view=not run.state.over)
 
 
+def launcher(ask: Ask, _: Session) -> Answer:
+    """`launcher`: the door shows the form, if it can."""
+    return Answer(form=ask.name or "")
+
+
 def use(ask: Ask, session: Session) -> Answer:
     """`use`: the session's cluster; without a name, which one it is."""
     said = ask.options
@@ -279,6 +288,7 @@ DO: dict[str, Callable[[Ask, Session], Answer]] = {
     "delete": delete,
     "diagnose": diagnose,
     "failures": failures,
+    "launcher": launcher,
     "list": list_runs,
     "logs": logs,
     "report": report,

@@ -30,7 +30,7 @@ def matcher(shell: Any, run_names: Callable[[], Iterable[str]]) -> Any:
         if cell:
             found = in_cell(cell["rest"], shell.user_ns)
         elif line:
-            found = in_line(line["rest"], run_names)
+            found = in_line(line["rest"], run_names, shell.user_ns)
         else:
             found = []
         return answer(found, context.token)
@@ -44,7 +44,7 @@ def answer(found: Iterable[str], token: str) -> SimpleMatcherResult:
     return {"completions": fits, "suppress": bool(fits), "ordered": True}
 
 
-def in_line(rest: str, run_names: Callable[[], Iterable[str]]) -> list[str]:
+def in_line(rest: str, run_names: Callable[[], Iterable[str]], names: Mapping[str, Any]) -> list[str]:
     """What can stand at the end of `%kjob …`."""
     words = rest.split(" ")
     if len(words) == 1:
@@ -57,6 +57,8 @@ def in_line(rest: str, run_names: Callable[[], Iterable[str]]) -> list[str]:
         return parser.flags()
     if parser.awaits_value(words[-2]):
         return []
+    if verb.takes == "frame":
+        return frames(names)
     if verb.takes == "cluster":
         return ["local", "in-cluster"]
     return sorted(run_names()) if verb.takes != "nothing" else []

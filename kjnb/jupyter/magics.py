@@ -12,6 +12,7 @@ from kjnb import bar, grammar, phrases, verbs
 from kjnb.connect import SESSION, Session
 from kjnb.errors import KjnbError, RunNotFound, UsageError
 from kjnb.jupyter import cells, completion, frontend
+from kjnb.jupyter.launcher import open_launcher
 from kjnb.jupyter.monitor import monitor
 from kjnb.view.page import AS_IT_STANDS
 
@@ -29,7 +30,7 @@ class KjobMagics(Magics):
     def line(self, line: str) -> Any:
         """Do a verb; the help text is put here when the extension is loaded."""
         __tracebackhide__ = True  # what `debug` raises is the task's: IPython leaves such frames out
-        words = _told(grammar.split, line)
+        words = _told(grammar.verb_words, line)
         if not words or words[0] in ("-h", "--help"):
             print(grammar.verbs_help("%kjob"))  # noqa: T201 - help is for reading
             return None
@@ -57,6 +58,8 @@ class KjobMagics(Magics):
             display(_Words(answer.text, answer.html))
         if answer.view and answer.run is not None:
             self._look(answer.run, ask.verb.name)
+        if answer.form is not None:
+            open_launcher(self.shell, self.session, answer.form)
         return answer.value
 
     def _look(self, run: Any, verb: str) -> None:

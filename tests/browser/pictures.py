@@ -30,6 +30,10 @@ CELL = """\
 late = part.groupby("hour")["arr_delay"].quantile(0.9)
 {"flights": len(part), "best_hour": late.idxmin(), "late_then": late.min()}"""
 FAILED = "() => [...document.querySelectorAll('.kjnb-line')].some(one => one.innerText.includes('1 failed'))"
+TASK = """\
+def best(part):
+    late = part.groupby("hour")["arr_delay"].quantile(0.9)
+    return {"flights": len(part), "best_hour": late.idxmin(), "late_then": late.min()}"""
 REPORT = "page = kjnb.report(_kjob, {path!r})"
 
 
@@ -86,9 +90,33 @@ def picture(page: Page, shown: Locator, name: str, *, height: int | None = None,
     print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 
 
+def launcher() -> None:
+    """The launcher, filled in."""
+    with notebook(f"{SETUP}\n\n{TASK}", "kjnb.launcher(flights)") as book:
+        page = book.page
+        page.add_style_tag(content=".jp-cell-toolbar { visibility: hidden }")
+        book.run_to_end(0)
+        book.run_to_end(1)
+        for name, choice in (("body", "best()"), ("how", "by column"), ("by", "dest")):
+            page.locator(f".kjnb-field-{name} select").select_option(choice)
+        page.locator(".kjnb-field-partitions input").fill("40")
+        page.locator(".kjnb-field-memory input").fill("1Gi")
+        expect(page.locator(".kjnb-plan")).to_contain_text("40 partitions by dest")
+        expect(page.locator(".kjnb-code")).to_contain_text('memory="1Gi"')
+        page.wait_for_function(BARS_ARE_DRAWN)
+        page.locator(".kjnb-field-memory input").blur()
+        page.mouse.move(0, 0)
+        page.wait_for_function(CHARTS_FIT, polling="raf")
+        picture(page, book.cell(1), "launcher")
+
+
+BARS_ARE_DRAWN = "() => document.querySelectorAll('.kjnb-sizes .bars .point').length == 40"
+
+
 def main() -> None:
-    """Take all three."""
+    """Take all of them."""
     PICTURES.mkdir(exist_ok=True)
+    launcher()
     report = pathlib.Path(tempfile.mkdtemp(prefix="pictures-")) / "report.html"
     gates = Gates(report.parent / "gates")
     setup = f"{SETUP}\n{gates.assignment}"

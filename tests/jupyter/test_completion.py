@@ -34,6 +34,7 @@ def complete():
         ("%kjob status f", ["flights-1a2b3c"]),
         ("%kjob logs sweep-4d5e6f --at", ["--attempt"]),
         ("%kjob use lo", ["local"]),
+        ("%kjob launcher fl", ["fleet", "flights"]),
         ("%%kjob fl", ["fleet", "flights"]),
         ("%%kjob flights --pa", ["--parallelism", "--partitions"]),
         ("%%kjob flights --by c", ["carrier"]),
