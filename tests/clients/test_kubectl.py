@@ -145,8 +145,9 @@ def test_logs(kubectl, hello):
 
 def test_logs_followed(kubectl):
     kubectl(
-        "create", "job", "slow", "--image=busybox:1.36", "--", "sh", "-c", "for i in 1 2 3; do echo $i; sleep .2; done"
+        "create", "job", "slow", "--image=busybox:1.36", "--", "sh", "-c", "for i in 1 2 3; do echo $i; sleep .5; done"
     )
+    kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod", "-l", "job-name=slow", "--timeout=60s")
     assert kubectl("logs", "-f", "job/slow", "--pod-running-timeout=60s") == "1\n2\n3\n"
     assert kubectl("delete", "job", "slow", "--cascade=foreground", "--timeout=60s") == 'job.batch "slow" deleted\n'
     assert kubectl("get", "pods", "-l", "job-name=slow", "-o", "name") == ""

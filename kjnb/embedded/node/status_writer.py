@@ -15,7 +15,8 @@ from kjnb.embedded.node.supervision import Supervision
 from kjnb.embedded.store.store import Store
 from kjnb.embedded.supervisor import wire
 
-GATHER = 0.1  # seconds in which a container that started may end, and spare a write; a kubelet looks once a second
+GATHER = 0.02  # seconds in which a container that started may end, and spare a write
+BUSY, GATHER_BUSY = 8, 0.1  # pods, and seconds where there are more of them: a kubelet looks once a second
 
 
 class StatusWriter:
@@ -35,7 +36,8 @@ class StatusWriter:
 
     def write_soon(self, life: PodLife) -> None:
         """Write a pod's status, at once if it is over; else in a moment, for it may be over by then."""
-        due = asyncio.get_running_loop().time() + (0.0 if life.known.over else GATHER)
+        gather = GATHER_BUSY if len(self.lives) > BUSY else GATHER
+        due = asyncio.get_running_loop().time() + (0.0 if life.known.over else gather)
         _, before = self._changed.get(life.uid, (life, due))
         self._changed[life.uid] = (life, min(due, before))
         self._wake_at(due)
