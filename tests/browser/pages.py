@@ -19,14 +19,14 @@ SHOTS = pathlib.Path(__file__).parents[2] / "artifacts"
 
 
 class Notebook:
-    """One notebook open in one page."""
+    """One notebook open in one page; `door` is the front end's: JupyterLab's, or Notebook 7's, "notebooks"."""
 
-    def __init__(self, page: Page, lab: Lab, path: pathlib.Path) -> None:
-        self.page, self.lab, self.path = page, lab, path
+    def __init__(self, page: Page, lab: Lab, path: pathlib.Path, door: str = "doc/tree") -> None:
+        self.page, self.lab, self.path, self.door = page, lab, path, door
 
     def open(self) -> Notebook:
         """Load the page and wait until its kernel is ready."""
-        self.page.goto(f"{self.lab.url}doc/tree/{self.path.name}?token={self.lab.token}&reset")
+        self.page.goto(f"{self.lab.url}{self.door}/{self.path.name}?token={self.lab.token}&reset")
         expect(self.cell(0)).to_be_visible(timeout=60_000)
         expect(
             self.page.locator(".jp-Notebook-cell:focus")
