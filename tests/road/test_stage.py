@@ -77,7 +77,7 @@ def test_index_table_and_task_come_from_the_stage(tmp_path):
     stage = put(tmp_path / "run", "part.n.sum() * k", partition(frame(), by="k"), namespace={"k": 3})
     pd.testing.assert_frame_equal(stage.index_table(), partition(frame(), by="k").table())
     task = Stage.at(stage.root).task()
-    assert (task.source, task.kind, task.carries) == ("part.n.sum() * k", "cell", (("k", "int", 5),))
+    assert (task.source, task.kind, task.carries) == ("part.n.sum() * k\n", "cell", (("k", "int", 5),))
     assert task.call_locally(stage.part(1), 1, 3) == partition(frame(), by="k")[1].n.sum() * 3
 
 
@@ -141,7 +141,7 @@ def test_set_aside_loses_nothing(tmp_path):
     assert stage.set_aside() is None
     put(tmp_path / "run", "2")
     assert stage.set_aside() == tmp_path / "run~2"
-    assert Stage.at(tmp_path / "run~1").task().source == "1"
+    assert Stage.at(tmp_path / "run~1").task().source == "1\n"
 
 
 def test_delete_says_what_went(tmp_path):
