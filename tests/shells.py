@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 from collections.abc import Iterator
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -18,10 +19,12 @@ NO_HISTORY = Config({"HistoryManager": {"enabled": False}})
 
 @contextlib.contextmanager
 def own_shell() -> Iterator[InteractiveShell]:
-    """A shell that ends here, and is let go."""
+    """A shell that ends here, and is let go; IPython collects garbage then, and need not look at all that is older."""
+    gc.freeze()
     made = InteractiveShell(config=NO_HISTORY)
     try:
         yield made
     finally:
         atexit.unregister(made.atexit_operations)
         made.atexit_operations()
+        gc.unfreeze()
