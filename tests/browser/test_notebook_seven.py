@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.lab import Lab
 from tests.browser.pages import CHARTS_FIT, Notebook
-from tests.browser.test_live_view import SETUP, cell, done, gates, pictures  # noqa: F401 - a fixture
+from tests.browser.test_live_view import SETUP, cell, done, pictures
 from tests.gates import Gates
 
 pytest.importorskip("notebook", reason="Notebook 7 is not installed")
@@ -16,9 +18,10 @@ pytest.importorskip("notebook", reason="Notebook 7 is not installed")
 def test_a_run_is_seen_and_steered_in_notebook_7(
     lab: Lab,
     page: Page,
-    gates: Gates,
-    foreign: list[str],  # noqa: F811
+    tmp_path: pathlib.Path,
+    foreign: list[str],
 ) -> None:
+    gates = Gates(tmp_path / "gates")
     path = lab.write("seven.ipynb", SETUP.format(gates=gates.assignment), cell("seven", flags="--cpu 100m"))
     book = Notebook(page, lab, path, door="notebooks").open()
     assert "/notebooks/" in page.url
