@@ -22,6 +22,7 @@ Traces = list[Values]
 class QuietFigure(go.FigureWidget):
     """A FigureWidget that is redrawn from plain values: the same traces in the same order each time."""
 
+    _told: tuple[Traces, Values]
     _js2py_traceDeltas = traitlets.Any(allow_none=True).tag(**QUIET)  # noqa: N815 - the names of the page's messages
     _js2py_layoutDelta = traitlets.Any(allow_none=True).tag(**QUIET)  # noqa: N815
 
@@ -48,6 +49,12 @@ class QuietFigure(go.FigureWidget):
     def fit(self) -> None:
         """Have pages draw it anew as wide as its place is now: any change of the layout does that."""
         traces, layout = self._told
+        self.draw(traces, layout | {"meta": layout.get("meta", 0) + 1})
+
+    def tell(self) -> None:
+        """Tell pages everything once more, whatever they have heard; it fits the chart, too."""
+        traces, layout = self._told
+        self._told = ([{} for _ in traces], {})
         self.draw(traces, layout | {"meta": layout.get("meta", 0) + 1})
 
     def _keep(self, traces: Traces, layout: Values) -> None:

@@ -25,6 +25,9 @@ def unheard(_: Asked) -> None:
     """For a view that nobody presses a button of."""
 
 
+WHOLE = 3  # redraws that tell a page everything, after it has opened the chart
+
+
 class LiveView:
     """The widgets of one view, found in a page by class: kjnb-monitor, kjnb-line, kjnb-chart, kjnb-failures.
 
@@ -51,7 +54,7 @@ class LiveView:
         self.bottom = Bottom(ask, role="bottom", name=state.name)
         self._chart = ipywidgets.VBox([self.figure], _dom_classes=["kjnb-chart"])
         self.box = ipywidgets.VBox([self.top, self._chart, self.bottom], _dom_classes=["kjnb-monitor"])
-        self._fitted = False
+        self._told_whole = 0
         self.say(state, timeline)
 
     @property
@@ -103,10 +106,13 @@ class LiveView:
         return {"group": self._group, "rows": rows, "more": max(0, len(found) - self._shown)}
 
     def _fit(self) -> None:
-        """A chart is first drawn before it stands in the page, too narrow or too wide; the next message fits it."""
-        if self.figure._view_count and not self._fitted:
-            self._fitted = True
-            self.figure.fit()
+        """A chart is first drawn before it stands in the page, too narrow or too wide; the next message fits it.
+
+        Until its script is loaded, some moments after that, a page hears no change: it is told the whole then.
+        """
+        if self.figure._view_count and self._told_whole < WHOLE:
+            self._told_whole += 1
+            self.figure.tell()
 
     # ---- what somebody looks at
 
