@@ -46,13 +46,8 @@ class QuietFigure(go.FigureWidget):
             self._keep(traces, layout)
             self._send_update_msg(side_by_side(changes, touched), around, touched)
 
-    def fit(self) -> None:
-        """Have pages draw it anew as wide as its place is now: any change of the layout does that."""
-        traces, layout = self._told
-        self.draw(traces, layout | {"meta": layout.get("meta", 0) + 1})
-
     def tell(self) -> None:
-        """Tell pages everything once more, whatever they have heard; it fits the chart, too."""
+        """Tell pages everything once more, whatever they have heard; any change of the layout fits the chart, too."""
         traces, layout = self._told
         self._told = ([{} for _ in traces], {})
         self.draw(traces, layout | {"meta": layout.get("meta", 0) + 1})

@@ -70,6 +70,20 @@ def test_the_last_picture_waits_for_the_last_pods(capsys):
     assert "as of" not in said
 
 
+def test_a_page_that_heard_nothing_yet_is_told_the_whole_chart():
+    """What changed before its script was loaded would be lost: an empty map."""
+    state = run(24, job(), *pods("3:Running"))
+    view = live.LiveView(state, timeline(state, START + 1))
+    sent = []
+    view.figure.observe(lambda change: sent.append(change["new"]), "_py2js_update")
+    view.draw(state, timeline(state, START + 1))
+    assert [one for one in sent if one] == []
+    view.figure.tell()
+    (message,) = [one for one in sent if one]
+    assert message["style_traces"] == list(range(len(view.figure.data)))
+    assert {"z", "name"} <= message["style_data"].keys()
+
+
 class Page:
     """A kernel's client that asks as a page does, naming the cell; it keeps every message it hears."""
 
