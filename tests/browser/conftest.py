@@ -11,6 +11,7 @@ import pytest
 
 from tests import homes
 from tests.browser.lab import Lab
+from tests.gates import Gates
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
@@ -107,6 +108,14 @@ def offline(chromium: sync_api.Browser, foreign: list[str]) -> Iterator[sync_api
     """A page with no network at all: files only; every other request is refused and stands in `foreign`."""
     with refusing(chromium, NOT_A_FILE, foreign, width=1200) as made:
         yield made
+
+
+@pytest.fixture
+def gates(tmp_path: pathlib.Path) -> Iterator[Gates]:
+    """Gates that are open at the latest when the test ends: no pod of it keeps the next one from a CPU."""
+    made = Gates(tmp_path / "gates")
+    yield made
+    made.open()
 
 
 @pytest.fixture

@@ -37,14 +37,6 @@ def cell(name: str, *, extra: str = "", flags: str = "") -> str:
 
 
 @pytest.fixture
-def gates(tmp_path: pathlib.Path) -> Iterator[Gates]:
-    """Gates that are open at the latest when the test ends: no pod of it keeps the next one from a CPU."""
-    made = Gates(tmp_path / "gates")
-    yield made
-    made.open()
-
-
-@pytest.fixture
 def gate_of_busy(tmp_path: pathlib.Path) -> Iterator[Gates]:
     made = Gates(tmp_path / "busy")
     yield made

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -18,10 +16,9 @@ pytest.importorskip("notebook", reason="Notebook 7 is not installed")
 def test_a_run_is_seen_and_steered_in_notebook_7(
     lab: Lab,
     page: Page,
-    tmp_path: pathlib.Path,
+    gates: Gates,
     foreign: list[str],
 ) -> None:
-    gates = Gates(tmp_path / "gates")
     path = lab.write("seven.ipynb", SETUP.format(gates=gates.assignment), cell("seven", flags="--cpu 100m"))
     book = Notebook(page, lab, path, door="notebooks").open()
     assert "/notebooks/" in page.url

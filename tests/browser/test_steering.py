@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,13 +34,6 @@ PLACE = """([column, row]) => {
 STATES = """() => Array.from(document.querySelector('.kjnb-chart .js-plotly-plot').data[0].z, code => code >> 4)"""
 TIP = "() => [...document.querySelectorAll('.hoverlayer text')].map(one => one.textContent).join(' ')"
 SUCCEEDED, FAILED = 4, 5
-
-
-@pytest.fixture
-def gates(tmp_path: pathlib.Path) -> Iterator[Gates]:
-    made = Gates(tmp_path / "gates")
-    yield made
-    made.open()
 
 
 @pytest.fixture
